@@ -1,0 +1,92 @@
+#pragma once
+// What a node or a client is started with. Plain values with defaults that work on one machine.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+
+#include <hedgerow/leadership.h>
+#include <hedgerow/log.h>
+#include <hedgerow/message.h>
+
+namespace hedgerow {
+
+// How a message is handled. On the pool, a handler may take its time. On the loop it saves two
+// thread hops, and must not block: one that holds the loop for more than 5 ms is named in the log.
+struct handler {
+  message_handler call;
+  bool on_loop = false;
+
+  static handler on_pool(message_handler f) { return {std::move(f), false}; }
+  static handler non_blocking(message_handler f) { return {std::move(f), true}; }
+};
+
+struct options {
+  std::string group = "default";  // 1 to 255 bytes; several groups may share a store
+  // Unique in the group; empty is the host's name. 1 to 255 bytes.
+  std::string name;
+  // Where the group keeps its two rows. Empty is the SQLite file in $STATE_DIRECTORY, else in the
+  // user's state directory; else "sqlite:///path" or a path.
+  std::string store;
+  // host:port; port 0 lets the system choose. Only loopback, unless `insecure`.
+  std::string listen = "127.0.0.1:0";
+  // Plain text on the network, readable and writable for everybody on it.
+  bool insecure = false;
+  // How long a silent leader keeps the lease. Failover after a crash takes up to this long. The
+  // first node of a group fixes the group's longest lease: a node with a longer one is refused.
+  // From 100 ms to 1 h; shorter leases need a store that answers in less than a fifth of them.
+  std::chrono::milliseconds lease{3000};
+  std::string zone;                                 // for the choice of observers; may be empty
+  std::map<std::string, std::string> tags;          // up to 8 KiB in all
+  std::size_t payload_bytes_max = 4 * 1024 * 1024;  // of a message or a reply; up to 64 MiB
+  unsigned handler_threads = 8;                     // of the pool; 1 to 256
+  log_sink log;                                     // empty is silence
+  severity log_level = severity::info;
+
+  // Messages to the leader, while this node leads; broadcasts, while it is a member. Without a
+  // handler the caller gets errc::handler_failed.
+  handler on_message;
+  handler on_broadcast;
+
+  // Notifications, on the loop's thread, never concurrently: must not block, may call any
+  // non-blocking method of the node. Level-triggered: what is told is the present state, states in
+  // between may be skipped, none comes out of order. The loss of leadership is always told, and
+  // before a later gain.
+  std::function<void(const view_change&)> on_view;
+  std::function<void(const leadership&)> on_leadership;
+  std::function<void(const leader_info&)> on_leader;
+  std::function<void(const member&)> on_member;    // in the view under this incarnation
+  std::function<void(removal_reason)> on_evicted;  // rejoining by itself
+  std::function<void(const error&)> on_failed;     // can't go on: see node::wait_until_member
+  std::function<void(bool available, const std::string&)> on_store;
+  std::function<void(const std::string& source, const std::string& status)> on_clock;
+  std::function<void(std::chrono::milliseconds, const std::string&)> on_waiting;
+
+  // Failover in under a second, for stores that answer in a few milliseconds.
+  static options fast();
+  // For slow or often restarted stores: a leader survives their absence for some 20 s.
+  static options patient();
+
+  // What is wrong with these, in words that say what to do.
+  result<void> validate() const;
+};
+
+struct client_options {
+  std::string group = "default";
+  std::string store;  // where to look agents up, unless `agent` is given
+  std::string agent;  // host:port of any node of the group
+  bool insecure = false;
+  std::size_t payload_bytes_max = 4 * 1024 * 1024;
+  log_sink log;
+  severity log_level = severity::warning;
+
+  // As in `options`.
+  std::function<void(const view_change&)> on_view;
+  std::function<void(const leader_info&)> on_leader;
+
+  result<void> validate() const;
+};
+
+}  // namespace hedgerow

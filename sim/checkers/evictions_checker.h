@@ -1,0 +1,67 @@
+#pragma once
+// No healthy member is evicted, and every reason that is given is true.
+//
+// The verdict is passed where the leader submits the view without the member; it counts if that
+// view is committed. Healthy is what docs/testing.md says: for the whole window before the verdict
+// the process ran, and more of those who may speak had a clean two-way path to it than a verdict
+// can outvote.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <hedgerow/member.h>
+
+#include "core/membership/options.h"
+#include "ports/store.h"
+#include "sim/checkers/views_checker.h"
+#include "sim/kernel.h"
+#include "sim/lives.h"
+#include "sim/paths.h"
+
+namespace hedgerow::sim {
+
+class evictions_checker {
+ public:
+  evictions_checker(kernel& world, const lives& all, const paths& ways, const views_checker& views,
+                    const core::membership_options& options, nanoseconds store_patience)
+      : world_(world),
+        lives_(all),
+        paths_(ways),
+        views_(views),
+        options_(options),
+        store_patience_(store_patience.count()) {}
+
+  void on_submitted(std::uint32_t leader, std::uint64_t number, const ports::view_request& request);
+  void on_executed(std::uint64_t number, const ports::view_request& request,
+                   const ports::view_reply& reply);
+  void on_settled(std::uint32_t leader);
+
+ private:
+  // A leader's view statements follow one another; what it wanted may have waited for its turn.
+  struct view_lane {
+    true_time busy_since = 0;
+    true_time free_at = 0;
+  };
+  struct finding {
+    incarnation who;
+    std::string wrong;  // empty: the removal is right
+  };
+
+  std::string judge(std::uint32_t leader, const ports::view_request& request, const removal& r,
+                    true_time window_start) const;
+  bool healthy(std::uint32_t leader, const view& v, std::uint32_t subject, true_time since) const;
+
+  kernel& world_;
+  const lives& lives_;
+  const paths& paths_;
+  const views_checker& views_;
+  const core::membership_options& options_;
+  true_time store_patience_;
+  std::vector<view_lane> lanes_;  // by process
+  std::map<std::uint64_t, std::vector<finding>> open_;
+  std::set<incarnation> removed_;
+};
+
+}  // namespace hedgerow::sim

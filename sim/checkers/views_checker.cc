@@ -1,0 +1,113 @@
+#include "sim/checkers/views_checker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sim/describe.h"
+
+namespace hedgerow::sim {
+
+using ports::view_action;
+
+void views_checker::on_executed(const ports::view_request& request,
+                                const std::optional<ports::view_row>& before,
+                                const ports::view_reply& reply) {
+  if (!reply.applied || request.action == view_action::read) return;
+  if (request.action == view_action::claim) {
+    on_claimed(request.row.id.token, before);
+  } else {
+    on_committed(request.row, before);
+  }
+}
+
+void views_checker::on_claimed(fencing_token token, const std::optional<ports::view_row>& before) {
+  view held;
+  if (before) held = {before->id, before->members, before->removed};
+  const auto it = claimed_.find(token);
+  // After a promotion the same leader may have to claim again.
+  if (it == claimed_.end()) {
+    claimed_.emplace(token, std::move(held));
+  } else if (it->second.id < held.id) {
+    it->second = std::move(held);
+  }
+}
+
+void views_checker::on_committed(const ports::view_row& row,
+                                 const std::optional<ports::view_row>& before) {
+  const view next{row.id, row.members, row.removed};
+  if (before && next.id <= before->id)
+    world_.violated("views", fmt::format("the row went from {} to {}", describe(before->id),
+                                         describe(next.id)));
+  const auto first = committed_.lower_bound({next.id.token, 0});
+  const bool new_tenure = first == committed_.end() || first->first.token != next.id.token;
+  const auto [it, fresh] = committed_.emplace(next.id, next);
+  if (!fresh && !(it->second == next))
+    world_.violated("views", fmt::format("two contents of {}: {} and {}", describe(next.id),
+                                         describe(it->second), describe(next)));
+  for (const auto& m : next.members) {
+    const auto same = std::count_if(next.members.begin(), next.members.end(),
+                                    [&](const member& x) { return x.name == m.name; });
+    if (same != 1) world_.violated("views", fmt::format("name twice in {}", describe(next)));
+  }
+  if (new_tenure) check_first(next);
+  world_.trace.mix(next.id.sequence ^ next.members.size());
+}
+
+bool views_checker::gone_between(const view_id& low, const view_id& high,
+                                 const incarnation& who) const {
+  for (auto it = committed_.upper_bound(low); it != committed_.end() && it->first < high; ++it) {
+    if (it->second.find(who) == nullptr) return true;
+  }
+  return false;
+}
+
+void views_checker::check_first(const view& first) {
+  const auto claimed = claimed_.find(first.id.token);
+  if (claimed == claimed_.end()) {
+    world_.violated("views", "committed without a claim: " + describe(first));
+    return;
+  }
+  const view& before = claimed->second;
+  for (const auto& m : before.members) {
+    if (first.find(m.incarnation) != nullptr) continue;
+    const member* heir = first.find(m.name);
+    const bool replaced =
+        heir != nullptr &&
+        std::any_of(first.removed.begin(), first.removed.end(), [&](const removal& r) {
+          return r.incarnation == m.incarnation && r.reason == removal_reason::replaced;
+        });
+    // A store that forgets commits may have handed over a view older than one that is known.
+    if (replaced || gone_between(before.id, first.id, m.incarnation)) continue;
+    world_.violated("views", fmt::format("the new leader lost {}: from {} to {}", m.name,
+                                         describe(before), describe(first)));
+  }
+}
+
+void views_checker::on_seen(std::uint32_t process, const incarnation& who, const view& seen) {
+  if (process >= seen_.size()) seen_.resize(process + 1);
+  auto& last = seen_[process];
+  if (last.who == who && seen.id <= last.newest)
+    world_.violated("views", fmt::format("p{} went from {} to {}", process, describe(last.newest),
+                                         describe(seen.id)));
+  last = {who, seen.id};
+  const auto it = committed_.find(seen.id);
+  if (it == committed_.end()) {
+    world_.violated("views",
+                    fmt::format("p{} sees what nobody committed: {}", process, describe(seen)));
+  } else if (!(it->second == seen)) {
+    world_.violated("views", fmt::format("p{} sees {} as {}, it is {}", process, describe(seen.id),
+                                         describe(seen), describe(it->second)));
+  }
+}
+
+const view* views_checker::base_of(const view_id& id, const incarnation& who) const {
+  auto it = committed_.lower_bound(id);
+  while (it != committed_.begin()) {
+    --it;
+    if (it->second.find(who) != nullptr) return &it->second;
+  }
+  return nullptr;
+}
+
+}  // namespace hedgerow::sim

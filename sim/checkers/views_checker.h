@@ -1,0 +1,43 @@
+#pragma once
+// Views: what is seen was committed, one content per (token, sequence), nobody goes back, and a
+// change of leader never shrinks the view (S2, S3).
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <hedgerow/member.h>
+
+#include "ports/store.h"
+#include "sim/kernel.h"
+
+namespace hedgerow::sim {
+
+class views_checker {
+ public:
+  explicit views_checker(kernel& world) : world_(world) {}
+
+  void on_executed(const ports::view_request& request, const std::optional<ports::view_row>& before,
+                   const ports::view_reply& reply);
+  void on_seen(std::uint32_t process, const incarnation& who, const view& seen);
+  // The greatest committed view below `id` that holds `who`.
+  const view* base_of(const view_id& id, const incarnation& who) const;
+
+ private:
+  void on_claimed(fencing_token token, const std::optional<ports::view_row>& before);
+  void on_committed(const ports::view_row& row, const std::optional<ports::view_row>& before);
+  void check_first(const view& first);
+  bool gone_between(const view_id& low, const view_id& high, const incarnation& who) const;
+
+  struct seen_by {
+    incarnation who;
+    view_id newest;
+  };
+
+  kernel& world_;
+  std::map<view_id, view> committed_;
+  std::map<fencing_token, view> claimed_;  // what the row held when this token claimed it
+  std::vector<seen_by> seen_;              // by process
+};
+
+}  // namespace hedgerow::sim

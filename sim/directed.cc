@@ -1,0 +1,238 @@
+#include "sim/directed.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "core/membership/rings.h"
+#include "sim/world.h"
+
+namespace hedgerow::sim {
+namespace {
+
+swarm nodes(std::uint32_t count) {
+  swarm s = calm_swarm();
+  s.nodes = count;
+  s.slots = count + 1;
+  return s;
+}
+
+// Of three nodes `a` leads first, `b` stays with it, `c` will be cut off and wants to lead.
+class stage_play {
+ public:
+  stage_play(trace::mode words, detail up_to, const swarm& with = nodes(3)) : world_(with) {
+    world_.core().trace.words(words, up_to);
+    world_.clocks().exact(200);
+    for (std::uint32_t s = 0; s < with.nodes; ++s) {
+      world_.start(s, std::string(1, static_cast<char>('a' + s)));
+      if (s == 0) until([&] { return leads(0); }, 10 * second, "a leads");
+    }
+    const auto all_up = [&] {
+      const auto v = world_.live_at(0)->node().view();
+      return v->members.size() == with.nodes &&
+             std::all_of(v->members.begin(), v->members.end(),
+                         [](const member& m) { return m.state == member_state::up; });
+    };
+    until(all_up, 10 * second, "all are members");
+  }
+
+  world& in() { return world_; }
+  true_time now() { return world_.core().now; }
+  true_time lease() const { return world_.with().lease(); }
+  bool failed() { return world_.core().failure.has_value(); }
+
+  bool leads(std::uint32_t slot) {
+    const process* p = world_.live_at(slot);
+    return p != nullptr && p->node().leadership_now().leading();
+  }
+  // Waits for `happened`; the schedule is not reached if it does not happen in time.
+  void until(const std::function<bool()>& happened, true_time patience, std::string_view what) {
+    const true_time end = now() + patience;
+    while (!failed() && !happened()) {
+      if (now() >= end)
+        world_.core().violated(std::string(not_reached), "never happened: " + std::string(what));
+      pass(millisecond);
+    }
+  }
+  void pass(true_time length) {
+    if (failed()) return;
+    world_.run_until(now() + length);
+    ask();
+  }
+  void pass_until(true_time t) {
+    while (!failed() && now() < t)
+      pass(std::min<true_time>(5 * millisecond, t - now()));
+  }
+  // Nothing passes between this host and the others from now on.
+  void isolate(std::uint32_t slot) {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> ways;
+    for (std::uint32_t s = 0; s < world_.with().nodes; ++s) {
+      if (s == slot) continue;
+      ways.emplace_back(s, slot);
+      ways.emplace_back(slot, s);
+    }
+    world_.network().cut(std::move(ways), 1'000 * second);
+  }
+  // The moment at which the row's lease runs out.
+  true_time row_expires() {
+    const auto& row = world_.store().rows().lease;
+    return row ? world_.clocks().when(row->expires) : 0;
+  }
+  std::optional<violation> end() {
+    world_.acts().settle();
+    return world_.core().failure;
+  }
+
+ private:
+  void ask() {
+    for (process* p : world_.live())
+      p->act_if_leading();
+    world_.acts().settle();
+  }
+
+  world world_;
+};
+
+// F11, F12. Times in hundredths of a lease: a's renewal at 50 is lost by the promotion at 60; c,
+// which hears nobody, may take at 101 by the row, though a's lease runs to 150; a second promotion
+// at 130 restores a's row, and a re-pins it. With "take, then cool off" c acts from 201 on.
+std::optional<violation> two_promotions(trace::mode words, detail up_to) {
+  stage_play play(words, up_to);
+  auto& store = play.in().store();
+  const true_time unit = play.lease() / 100;
+  play.isolate(2);
+  true_time known = play.row_expires();
+  play.until([&] { return play.row_expires() > known; }, play.lease(), "a renews");
+  const true_time start = play.row_expires() - play.lease();  // the row's lease is 0 to 100
+  known = play.row_expires();
+  play.pass_until(start + 40 * unit);
+  play.until([&] { return play.row_expires() > start + 145 * unit; }, play.lease(),
+             "a renews again");
+  play.in().store().freeze_lease(0, forever);
+  play.pass(5 * millisecond);
+  store.promote(start + 10 * unit, play.now());
+  const true_time before_take = play.now();
+  play.pass_until(start + 129 * unit);
+  store.freeze_lease(2, forever);
+  play.pass_until(start + 130 * unit);
+  store.promote(before_take, before_take);
+  play.pass(millisecond);
+  store.thaw(0);
+  play.pass_until(start + 260 * unit);
+  if (!play.leads(0)) play.until([] { return false; }, 0, "a keeps its lease");
+  return play.end();
+}
+
+// F12. a hears nothing of the store while its lease runs out; c takes, rightly; a promotion forgets
+// that, and a, whose lease is over, must not write the new epoch into what looks like its row.
+std::optional<violation> late_repin(trace::mode words, detail up_to) {
+  stage_play play(words, up_to);
+  auto& store = play.in().store();
+  const true_time unit = play.lease() / 100;
+  play.isolate(2);
+  store.freeze_lease(0, forever);
+  store.freeze_lease(1, forever);
+  play.pass(5 * millisecond);
+  const true_time over = play.row_expires();
+  const true_time before_take = play.now();
+  play.until([&] { return play.leads(2); }, 2 * play.lease(), "c leads");
+  play.pass_until(std::max(play.now(), over) + 5 * unit);
+  store.freeze_lease(2, forever);
+  store.promote(before_take, before_take);
+  play.pass(unit);
+  store.thaw(0);
+  play.pass_until(over + 95 * unit);
+  return play.end();
+}
+
+// R9. The leader dies, the store is promoted; both others wait out what may have been lost (F11).
+// b's take waits in its driver while c takes and leads; another promotion forgets c's take, and
+// only then b's statement begins. It names an epoch that is no more.
+std::optional<violation> take_through_promotion(trace::mode words, detail up_to) {
+  stage_play play(words, up_to);
+  auto& store = play.in().store();
+  const true_time unit = play.lease() / 100;
+  store.promote(play.now(), play.now());
+  play.in().kill(*play.in().live_at(0));
+  const true_time promoted = play.now();
+  play.pass_until(promoted + 95 * unit);
+  const true_time before_take = play.now();
+  const true_time waited = promoted + play.lease() + 2 * play.in().with().max_error();
+  store.freeze_lease(1, forever);
+  play.isolate(1);
+  play.pass_until(waited);
+  play.until([&] { return play.leads(2); }, play.lease() / 6, "c leads");
+  store.freeze_lease(2, forever);
+  store.promote(before_take, play.now());
+  store.thaw(1);
+  play.pass_until(play.now() + 60 * unit);
+  return play.end();
+}
+
+// One that three others observe, none of them the leader, and each of those three is observed by
+// somebody outside the story: then the others vouch for the three while the leader can't hear them.
+std::optional<std::vector<std::uint32_t>> subject_and_observers(stage_play& play) {
+  const auto v = play.in().live_at(0)->node().view();
+  const core::rings rings(*v, 3);
+  const auto slot_of = [&](std::uint32_t i) {
+    return static_cast<std::uint32_t>(v->members[i].name[0] - 'a');
+  };
+  for (std::uint32_t s = 0; s < v->members.size(); ++s) {
+    std::vector<std::uint32_t> story{slot_of(s)};
+    for (const auto o : rings.observers_of(s))
+      story.push_back(slot_of(o));
+    const auto inside = [&](std::uint32_t slot) {
+      return slot == 0 || std::find(story.begin(), story.end(), slot) != story.end();
+    };
+    if (std::count(story.begin(), story.end(), 0U) > 0 || slot_of(s) == 0) continue;
+    const auto& mine = rings.observers_of(s);
+    if (std::all_of(mine.begin(), mine.end(), [&](std::uint32_t o) {
+          const auto& its = rings.observers_of(o);
+          return std::any_of(its.begin(), its.end(),
+                             [&](std::uint32_t x) { return !inside(slot_of(x)); });
+        }))
+      return story;
+  }
+  return std::nullopt;
+}
+
+// C1. The leader's beats do not reach three observers any more, though their reports reach the
+// leader: stale. Then they lose sight of the one that they observe, whom everybody else hears.
+std::optional<violation> stale_reports(trace::mode words, detail up_to) {
+  for (std::uint64_t seed = 1; seed < 20; ++seed) {
+    swarm with = nodes(9);
+    with.seed = seed;
+    with.node.membership.observers_max = 3;
+    stage_play play(words, up_to, with);
+    const auto story = subject_and_observers(play);
+    if (!story) continue;
+    const true_time period = with.node.membership.probe_period.count();
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> beats;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> sight;
+    for (std::size_t i = 1; i < story->size(); ++i) {
+      beats.emplace_back(0, (*story)[i]);
+      sight.emplace_back(story->front(), (*story)[i]);
+      sight.emplace_back((*story)[i], story->front());
+    }
+    play.in().network().cut(std::move(beats), 1'000 * second);
+    play.pass(25 * period);
+    play.in().network().cut(std::move(sight), 1'000 * second);
+    play.pass(25 * period);
+    return play.end();
+  }
+  return violation{std::string(not_reached), "no ring has such observers", 0};
+}
+
+}  // namespace
+
+const std::vector<schedule>& directed_schedules() {
+  static const std::vector<schedule> all{
+      {"two promotions within LMAX, then a re-pin", "F11 F12", two_promotions},
+      {"a re-pin after the lease is over", "F12", late_repin},
+      {"a take that waits through a promotion", "R9", take_through_promotion},
+      {"observers that the leader cannot hear", "C1", stale_reports},
+  };
+  return all;
+}
+
+}  // namespace hedgerow::sim

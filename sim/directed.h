@@ -1,0 +1,29 @@
+#pragma once
+// Schedules that no random search finds in reasonable time, played with real engines.
+//
+// The first two are those of section 8 of the fast tier's reference: two promotions within LMAX and
+// a re-pin; a re-pin by a leader whose lease is over. The others: a take that waits in its driver
+// through a promotion; reports of observers that are out of the leader's reach. Each must leave
+// every checker content; the mutants of its rules must not.
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sim/kernel.h"
+
+namespace hedgerow::sim {
+
+struct schedule {
+  std::string_view name;
+  std::string_view rule;
+  // Plays it; `words` is where its trace goes.
+  std::optional<violation> (*play)(trace::mode words, detail up_to);
+};
+
+// A schedule that could not be brought about is a violation of this name; it proves nothing.
+inline constexpr std::string_view not_reached = "schedule";
+
+const std::vector<schedule>& directed_schedules();
+
+}  // namespace hedgerow::sim

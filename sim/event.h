@@ -1,0 +1,107 @@
+#pragma once
+// What happens in the simulated world, in order of true time; ties in the order of planning.
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace hedgerow::sim {
+
+// True time in nanoseconds since the start of the run. No node ever sees it.
+using true_time = std::int64_t;
+
+inline constexpr true_time microsecond = 1'000;
+inline constexpr true_time millisecond = 1'000'000;
+inline constexpr true_time second = 1'000'000'000;
+inline constexpr true_time forever = INT64_MAX;
+
+enum class event_kind : std::uint8_t {
+  // To a process: held back while it is paused, dropped when it is gone.
+  wake,         // a: generation of the timer
+  handshake,    // a: dial
+  opened,       // a: side of a connection
+  dial_failed,  // a: side, b: dial_failure
+  message,      // a: receiving side, b: pooled message
+  closed,       // a: side
+  lease_reply,  // a: statement
+  view_reply,   // a: statement
+  job_start,    // a: job
+  job_end,      // a: job
+  // To the models and the script of the run.
+  dial_arrives,   // a: side
+  dial_deadline,  // a: side
+  flow,           // a: connection, b: direction
+  heal_cut,       // a: cut
+  store_begin,    // a: statement
+  store_execute,  // a: statement
+  clock_walk,     // target: host
+  clock_cured,    // target: host, a: generation
+  fault,
+  resume,      // target: process, a: generation
+  start,       // target: slot, a: what to start
+  destroy,     // target: process
+  work,        // target: process
+  call_check,  // a: call
+  sample,
+  stage,  // a: step of the run or of a directed schedule
+  count
+};
+
+// A process' network, store and handlers.
+constexpr bool is_connection_news(event_kind k) {
+  return k >= event_kind::handshake && k <= event_kind::closed;
+}
+constexpr bool is_reply(event_kind k) {
+  return k == event_kind::lease_reply || k == event_kind::view_reply;
+}
+constexpr bool is_job(event_kind k) {
+  return k == event_kind::job_start || k == event_kind::job_end;
+}
+// The models' own steps. What a connection brings passes the network before its process.
+constexpr bool is_network_step(event_kind k) {
+  return k >= event_kind::dial_arrives && k <= event_kind::heal_cut;
+}
+constexpr bool is_store_step(event_kind k) {
+  return k == event_kind::store_begin || k == event_kind::store_execute;
+}
+constexpr bool is_clock_step(event_kind k) {
+  return k == event_kind::clock_walk || k == event_kind::clock_cured;
+}
+
+struct event {
+  true_time at = 0;
+  std::uint64_t order = 0;
+  std::uint64_t a = 0;
+  std::uint64_t b = 0;
+  std::uint32_t target = 0;
+  event_kind kind = event_kind::stage;
+};
+
+class event_queue {
+ public:
+  void push(event e) {
+    e.order = next_order_++;
+    heap_.push_back(e);
+    std::push_heap(heap_.begin(), heap_.end(), later);
+  }
+  // Requires: !empty().
+  event pop() {
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    const event e = heap_.back();
+    heap_.pop_back();
+    return e;
+  }
+  bool empty() const { return heap_.empty(); }
+  // Requires: !empty().
+  true_time next_at() const { return heap_.front().at; }
+
+ private:
+  static bool later(const event& x, const event& y) {
+    return x.at != y.at ? x.at > y.at : x.order > y.order;
+  }
+
+  std::vector<event> heap_;
+  std::uint64_t next_order_ = 0;
+};
+
+}  // namespace hedgerow::sim

@@ -1,0 +1,43 @@
+#pragma once
+// What goes wrong, and when: one kind at a time, at random moments, often with the leader as its
+// victim.
+
+#include <vector>
+
+#include "base/random.h"
+#include "sim/world.h"
+
+namespace hedgerow::sim {
+
+class faults {
+ public:
+  explicit faults(world& in);
+
+  void start();
+  // Everything that was broken works again; what is dead may stay dead.
+  void heal_all();
+  void on_event(const event& e);  // fault
+
+ private:
+  void plan_next();
+  void strike(fault kind);
+  process* victim();
+  true_time how_long();
+  void end_life(fault kind);
+  void cut(fault kind);
+  void hurt_store(fault kind);
+  void promote();
+  void hurt_clock(fault kind);
+  void add_twin();
+
+  world& world_;
+  const swarm& with_;
+  base::random random_;
+  std::vector<fault> kinds_;
+  bool active_ = false;
+  std::uint64_t phase_ = 0;
+  true_time lost_commits_at_ = -forever / 2;
+  true_time deleted_at_ = -forever / 2;
+};
+
+}  // namespace hedgerow::sim

@@ -1,0 +1,391 @@
+#include "sim/network_model.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sim/delay.h"
+#include "sim/describe.h"
+
+namespace hedgerow::sim {
+namespace {
+
+using ports::dial_failure;
+
+constexpr std::uint32_t no_slot = UINT32_MAX;
+
+std::uint32_t slot_of(const std::string& address) {
+  // "nodeK:7400"
+  const auto colon = address.find(':');
+  if (colon == std::string::npos || colon < 5) return no_slot;
+  std::uint32_t slot = 0;
+  for (std::size_t i = 4; i < colon; ++i)
+    slot = slot * 10 + static_cast<std::uint32_t>(address[i] - '0');
+  return slot;
+}
+
+bool is_bulk(const message::any& m) {
+  return std::holds_alternative<message::request>(m) || std::holds_alternative<message::reply>(m);
+}
+
+}  // namespace
+
+std::string address_of(std::uint32_t slot) {
+  return fmt::format("node{}:7400", slot);
+}
+
+network_model::network_model(kernel& world, const swarm& with, router& processes)
+    : world_(world),
+      with_(with),
+      processes_(processes),
+      random_(base::mix(with.seed ^ 0x4e7ULL)),
+      paths_(with.slots) {}
+
+true_time network_model::link_delay(std::uint32_t from, std::uint32_t to) {
+  if (healed_) return random_.between(with_.link.least, with_.link.most);
+  const auto d = draw_delay(random_, with_.link);
+  if (d.spiked) {
+    world_.tally.hit(fault::latency_spike);
+    paths_.disturb(from, to, world_.now + d.length);
+  }
+  return d.length;
+}
+
+// Control messages may overtake requests and replies, never each other.
+void network_model::push_in_order(std::uint64_t receiving_side, event_kind kind, std::uint64_t b,
+                                  bool bulk) {
+  auto& c = of(receiving_side);
+  const unsigned to = side_of(receiving_side);
+  const unsigned from = 1 - to;
+  true_time at = world_.now + link_delay(c.slot[from], c.slot[to]);
+  at = std::max(at, c.last_control[from]);
+  if (bulk || kind == event_kind::closed) at = std::max(at, c.last_bulk[from]);
+  (bulk ? c.last_bulk : c.last_control)[from] = at;
+  world_.plan(at, kind, c.process[to], receiving_side, b);
+}
+
+std::uint64_t network_model::keep(const message::any& what) {
+  if (pool_free_.empty()) {
+    pool_.push_back(what);
+    return pool_.size() - 1;
+  }
+  const auto index = pool_free_.back();
+  pool_free_.pop_back();
+  pool_[index] = what;
+  return index;
+}
+
+void network_model::assume(endpoint& who, const ports::peer& self) {
+  close_all_of(who, true);
+  who.self = self;
+  who.listening = true;
+  for (std::uint32_t s = 0; s < with_.slots; ++s)
+    if (s != who.slot) paths_.disturb(who.slot, s, world_.now);
+}
+
+void network_model::close_all_of(endpoint& who, bool tell) {
+  if (who.id >= sides_of_process_.size()) return;
+  const auto sides = std::move(sides_of_process_[who.id]);
+  sides_of_process_[who.id].clear();
+  for (const auto side : sides) {
+    auto& c = of(side);
+    const unsigned me = side_of(side);
+    const bool was = c.open[me];
+    c.open[me] = false;
+    if (me == 0) c.dial = stage::over;
+    if (tell && (was || c.open[1 - me])) tell_closed(side_id(side / 2 - 1, 1 - me));
+  }
+}
+
+void network_model::vanish(endpoint& who, bool with_host) {
+  who.listening = false;
+  close_all_of(who, !with_host);
+}
+
+ports::connection_id network_model::dial(endpoint& who, const std::string& address,
+                                         const incarnation& expected, nanoseconds patience) {
+  const std::uint64_t index = connections_.size();
+  auto& c = connections_.emplace_back();
+  const auto id = side_id(index, 0);
+  c.process[0] = who.id;
+  c.slot[0] = who.slot;
+  c.slot[1] = slot_of(address);
+  c.dialer = who.self;
+  c.expected = expected;
+  c.deadline = world_.now + patience.count();
+  if (who.id >= sides_of_process_.size()) sides_of_process_.resize(who.id + 1);
+  sides_of_process_[who.id].push_back(id);
+  if (c.slot[1] >= with_.slots) {
+    fail_dial(id, dial_failure::silent);
+  } else if (!healed_ && chance_ppm(random_, with_.own_host_errors)) {
+    world_.tally.hit(fault::own_host_error);
+    paths_.disturb(c.slot[0], c.slot[1], world_.now);
+    fail_dial(id, dial_failure::silent);
+  } else {
+    world_.plan(world_.now + link_delay(c.slot[0], c.slot[1]), event_kind::dial_arrives, 0, id);
+    world_.plan(c.deadline, event_kind::dial_deadline, 0, id);
+  }
+  return id;
+}
+
+void network_model::fail_dial(std::uint64_t side, dial_failure why) {
+  auto& c = of(side);
+  const true_time at = std::max(world_.now + link_delay(c.slot[0], c.slot[0]), c.last_control[1]);
+  c.last_control[1] = at;
+  world_.plan(at, event_kind::dial_failed, c.process[0], side, static_cast<std::uint64_t>(why));
+}
+
+void network_model::on_dial_arrives(const event& e) {
+  auto& c = of(e.a);
+  if (c.dial != stage::dialing) return;
+  const bool there = paths_.open(c.slot[0], c.slot[1]) && paths_.open(c.slot[1], c.slot[0]);
+  if (!there || !processes_.host_up(c.slot[1])) {
+    // The kernel tries again until the deadline.
+    const true_time again = world_.now + random_.between(50 * millisecond, second);
+    if (again < c.deadline) world_.plan(again, event_kind::dial_arrives, 0, e.a);
+    return;
+  }
+  endpoint* at = processes_.at_slot(c.slot[1]);
+  if (at == nullptr || !at->listening) {
+    fail_dial(e.a, dial_failure::refused);
+    return;
+  }
+  event shake = e;
+  shake.kind = event_kind::handshake;
+  shake.target = at->id;
+  processes_.hand_over(*at, shake);
+}
+
+// The process behind the address reads who dials, and whom they expect.
+void network_model::on_handshake(endpoint& at, const event& e) {
+  auto& c = of(e.a);
+  if (c.dial != stage::dialing) return;
+  c.process[1] = at.id;
+  c.acceptor = at.self;
+  if (!c.expected.empty() && c.expected != at.self.incarnation) {
+    fail_dial(e.a, dial_failure::other_incarnation);
+    return;
+  }
+  const auto mine = e.a + 1;
+  c.dial = stage::answered;
+  c.open[1] = true;
+  if (at.id >= sides_of_process_.size()) sides_of_process_.resize(at.id + 1);
+  sides_of_process_[at.id].push_back(mine);
+  push_in_order(e.a, event_kind::opened, 0, false);
+  at.transport_news->on_open(mine, c.dialer);
+}
+
+bool network_model::send(endpoint& who, ports::connection_id id, const message::any& what) {
+  if (id < 2 || id / 2 > connections_.size()) return false;
+  auto& c = of(id);
+  const unsigned me = side_of(id);
+  if (!c.open[me] || c.process[me] != who.id) return false;
+  if (c.in_flight[me] >= with_.queue_max) {
+    world_.tally.hit(fault::queue_full);
+    paths_.disturb(c.slot[0], c.slot[1], world_.now);
+    return false;
+  }
+  ++c.in_flight[me];
+  ++messages_;
+  push_in_order(side_id(id / 2 - 1, 1 - me), event_kind::message, keep(what), is_bulk(what));
+  return true;
+}
+
+void network_model::close(endpoint& who, ports::connection_id id) {
+  if (id < 2 || id / 2 > connections_.size()) return;
+  auto& c = of(id);
+  const unsigned me = side_of(id);
+  if (c.process[me] != who.id) return;
+  if (me == 0) c.dial = stage::over;
+  const bool was = c.open[me];
+  c.open[me] = false;
+  if (was || c.open[1 - me]) tell_closed(side_id(id / 2 - 1, 1 - me));
+  std::erase(sides_of_process_[who.id], id);
+}
+
+void network_model::tell_closed(std::uint64_t side) {
+  push_in_order(side, event_kind::closed, 0, false);
+}
+
+// Bytes for a connection that their receiver does not know (any more).
+void network_model::reset_from(std::uint64_t receiving_side) {
+  auto& c = of(receiving_side);
+  const unsigned me = side_of(receiving_side);
+  const unsigned other = 1 - me;
+  if (!c.open[other]) return;
+  paths_.disturb(c.slot[0], c.slot[1], world_.now);
+  tell_closed(side_id(receiving_side / 2 - 1, other));
+}
+
+// What a host gets: held back by a cut, lost, or for its process.
+bool network_model::arrives(const event& e) {
+  auto& c = of(e.a);
+  const unsigned me = side_of(e.a);
+  const unsigned from = 1 - me;
+  if (!paths_.open(c.slot[from], c.slot[me]) || !c.stalled[from].empty()) {
+    c.stalled[from].push_back(e);
+    return false;
+  }
+  if (e.kind == event_kind::message) --c.in_flight[from];
+  if (!processes_.host_up(c.slot[me])) {
+    discard(e);
+    return false;
+  }
+  if (c.broken && e.kind == event_kind::message) {
+    discard(e);
+    return false;
+  }
+  const bool known = c.open[me] || (me == 0 && c.dial == stage::answered);
+  if (!known || !processes_.endpoint_of(c.process[me]).alive) {
+    if (e.kind != event_kind::closed) reset_from(e.a);
+    discard(e);
+    return false;
+  }
+  return true;
+}
+
+void network_model::on_event(const event& e) {
+  if (e.kind == event_kind::dial_arrives) {
+    on_dial_arrives(e);
+  } else if (e.kind == event_kind::dial_deadline) {
+    if (of(e.a).dial != stage::over && !of(e.a).open[0]) {
+      world_.tally.hit(fault::dial_silent);
+      fail_dial(e.a, dial_failure::silent);
+    }
+  } else if (e.kind == event_kind::flow) {
+    flow(e.a, static_cast<unsigned>(e.b));
+  } else if (e.kind == event_kind::heal_cut) {
+    end_cut(cuts_[e.a]);
+  } else if (arrives(e)) {
+    processes_.hand_over(processes_.endpoint_of(e.target), e);
+  }
+}
+
+void network_model::deliver(endpoint& to, const event& e) {
+  if (e.kind == event_kind::handshake) {
+    on_handshake(to, e);
+  } else if (e.kind == event_kind::opened) {
+    auto& c = of(e.a);
+    if (c.dial != stage::answered || c.open[0]) return;
+    c.open[0] = true;
+    to.transport_news->on_open(e.a, c.acceptor);
+  } else if (e.kind == event_kind::dial_failed) {
+    on_dial_failed(to, e);
+  } else if (e.kind == event_kind::message) {
+    on_message(to, e);
+  } else {
+    auto& c = of(e.a);
+    if (!c.open[side_of(e.a)]) return;
+    c.open[side_of(e.a)] = false;
+    c.dial = stage::over;
+    std::erase(sides_of_process_[to.id], e.a);
+    to.transport_news->on_closed(e.a, "simulated");
+  }
+}
+
+void network_model::on_dial_failed(endpoint& to, const event& e) {
+  auto& c = of(e.a);
+  if (c.dial == stage::over || c.open[0]) return;
+  const bool answered = c.dial == stage::answered;
+  c.dial = stage::over;
+  std::erase(sides_of_process_[to.id], e.a);
+  // The other end believes in it, and is told that nobody is there.
+  if (answered && c.open[1]) tell_closed(e.a + 1);
+  const auto why = static_cast<dial_failure>(e.b);
+  std::optional<ports::peer> actual;
+  if (why == dial_failure::other_incarnation) actual = c.acceptor;
+  if (actual) world_.tally.hit(fault::dial_other);
+  if (why == dial_failure::refused) world_.tally.hit(fault::dial_refused);
+  to.transport_news->on_dial_failed(e.a, why, actual, "simulated");
+}
+
+void network_model::on_message(endpoint& to, const event& e) {
+  auto& c = of(e.a);
+  if (!c.open[side_of(e.a)]) {
+    discard(e);
+    return;
+  }
+  message::any what = std::move(pool_[e.b]);
+  pool_free_.push_back(e.b);
+  if (world_.trace.wants(detail::messages))
+    world_.trace.say(world_.now, fmt::format("p{} -> p{} #{} {}", c.process[1 - side_of(e.a)],
+                                             to.id, e.a, describe(what)));
+  to.transport_news->on_message(e.a, std::move(what));
+}
+
+void network_model::discard(const event& e) {
+  if (e.kind == event_kind::message) pool_free_.push_back(e.b);
+}
+
+void network_model::cut(std::vector<std::pair<std::uint32_t, std::uint32_t>> ways,
+                        true_time for_long) {
+  for (const auto& [from, to] : ways)
+    paths_.cut(from, to, world_.now);
+  cuts_.push_back({std::move(ways), world_.now, false});
+  world_.plan(world_.now + for_long, event_kind::heal_cut, 0, cuts_.size() - 1);
+}
+
+void network_model::end_cut(cut_record& c) {
+  if (c.over) return;
+  c.over = true;
+  for (const auto& [from, to] : c.ways)
+    paths_.mend(from, to, world_.now);
+  // The kernels back off up to the length of the silence before they try again.
+  const true_time longest = std::min<true_time>(world_.now - c.since, 3 * second);
+  for (std::uint64_t i = 0; i < connections_.size(); ++i) {
+    for (unsigned d = 0; d < 2; ++d) {
+      auto& k = connections_[i];
+      if (k.stalled[d].empty() || !paths_.open(k.slot[d], k.slot[1 - d])) continue;
+      const true_time at = world_.now + random_.between(0, longest);
+      paths_.disturb(k.slot[0], k.slot[1], at);
+      world_.plan(at, event_kind::flow, 0, i, d);
+    }
+  }
+}
+
+void network_model::flow(std::uint64_t index, unsigned direction) {
+  auto& c = connections_[index];
+  if (!paths_.open(c.slot[direction], c.slot[1 - direction])) return;
+  auto held = std::move(c.stalled[direction]);
+  c.stalled[direction].clear();
+  if (!held.empty() && random_.chance(0.2)) {
+    // Given up by the kernels of both sides: what was sent before is lost with the rest.
+    c.broken = true;
+    for (const auto& e : held) {
+      if (e.kind == event_kind::message) --c.in_flight[direction];
+      discard(e);
+    }
+    paths_.disturb(c.slot[0], c.slot[1], world_.now + second);
+    for (unsigned side = 0; side < 2; ++side) {
+      if (c.open[side]) tell_closed(side_id(index, side));
+    }
+    return;
+  }
+  for (const auto& e : held)
+    on_event(e);
+}
+
+bool network_model::break_one(bool both_ends) {
+  std::vector<std::uint64_t> live;
+  for (std::uint64_t i = 0; i < connections_.size(); ++i)
+    if (connections_[i].open[0] && connections_[i].open[1]) live.push_back(i);
+  if (live.empty()) return false;
+  const auto index = live[random_.below(live.size())];
+  auto& c = connections_[index];
+  const unsigned first = random_.chance(0.5) ? 1U : 0U;
+  const true_time later = world_.now + random_.between(0, second);
+  paths_.disturb(c.slot[0], c.slot[1], later);
+  world_.plan(world_.now, event_kind::closed, c.process[first], side_id(index, first));
+  if (both_ends)
+    world_.plan(later, event_kind::closed, c.process[1 - first], side_id(index, 1 - first));
+  world_.tally.hit(both_ends ? fault::break_both_ends : fault::break_one_end);
+  return true;
+}
+
+void network_model::heal() {
+  healed_ = true;
+  for (auto& c : cuts_)
+    end_cut(c);
+}
+
+}  // namespace hedgerow::sim

@@ -1,0 +1,70 @@
+#pragma once
+// Which kinds of fault a run has hit, and how often. A kind that no run of a sweep has hit means
+// that the simulator has gone blind somewhere.
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace hedgerow::sim {
+
+enum class fault : std::uint8_t {
+  kill,                   // a process is gone, its host stays: refusals
+  power_loss,             // a host is gone: silence
+  reboot,                 // the one machine restarts: all processes, boot id, boot time
+  graceful_stop,          //
+  restart,                // under the same name
+  new_name,               // at an old address under a new name
+  address_reuse,          // another life at an address that others still know
+  twin_name,              // two live processes with one name
+  pause,                  // SIGSTOP
+  cut_pair,               // bytes are swallowed both ways
+  cut_one_way,            //
+  cut_group,              // the group falls apart
+  break_both_ends,        // a connection ends, its ends hear of it at different times
+  break_one_end,          // one end hears of it when it sends
+  own_host_error,         // a dial fails for reasons of one's own host
+  queue_full,             //
+  latency_spike,          //
+  dial_refused,           // nobody listens there
+  dial_other,             // another incarnation answers
+  dial_silent,            //
+  store_failed,           // an error before execution
+  store_unknown,          // executed, and the answer says "unknown"
+  store_unknown_lost,     // not executed, and the answer says "unknown"
+  store_silent,           // no answer at all
+  store_late,             // executed long after the client gave up
+  store_outage,           // for everybody
+  store_frozen_for_one,   //
+  store_promoted,         // a new epoch
+  lease_row_rolled_back,  //
+  view_row_rolled_back,   //
+  lease_row_deleted,      //
+  clock_unknown,          // any time at all, status unknown
+  clock_disrupted,        //
+  clock_wide,             // honest, but wider than allowed
+  clock_error_moved,      // the interval grew or shrank
+  timer_late,             // by more than half a probe period
+  timer_early,            //
+  handler_slow,           // longer than half a lease
+  handler_inline,         //
+  handler_overloaded,     //
+  handler_failed,         //
+  count
+};
+
+inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::count);
+
+std::string_view to_string(fault kind);
+
+class tally {
+ public:
+  void hit(fault kind) { ++counts_[static_cast<std::size_t>(kind)]; }
+  std::uint64_t of(fault kind) const { return counts_[static_cast<std::size_t>(kind)]; }
+  void add(fault kind, std::uint64_t hits) { counts_[static_cast<std::size_t>(kind)] += hits; }
+
+ private:
+  std::array<std::uint64_t, fault_kinds> counts_{};
+};
+
+}  // namespace hedgerow::sim

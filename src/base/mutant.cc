@@ -1,0 +1,43 @@
+#include "base/mutant.h"
+
+#include <array>
+
+namespace hedgerow::base {
+
+#ifdef HEDGEROW_MUTANTS
+mutant planted = mutant::none;
+#endif
+
+std::string_view to_string(mutant value) {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(mutant::count)> names{
+      "none",
+      "act_until_earliest",
+      "trust_any_clock",
+      "optimistic_expiry",
+      "take_by_latest",
+      "token_restarts",
+      "renew_lowers_expiry",
+      "act_after_release",
+      "create_without_cool_off",
+      "take_unpinned",
+      "take_foreign_at_once",
+      "wait_after_take",
+      "repin_after_expiry",
+      "resume_dropped_token",
+      "publish_uncommitted",
+      "commit_without_claim",
+      "forget_members",
+      "accept_older_view",
+      "ignore_incarnation",
+      "stale_observers_count",
+      "one_observer_condemns",
+      "keep_own_pause",
+      "no_stand_down",
+      "silence_is_refusal",
+      "handle_without_lease",
+      "unknown_is_not_executed",
+      "resend_unknown"};
+  return names.at(static_cast<std::size_t>(value));
+}
+
+}  // namespace hedgerow::base

@@ -1,0 +1,57 @@
+#pragma once
+// Planted faults. Each removes one rule, to prove that the simulator's checkers can see its
+// absence.
+//
+// In the product HEDGEROW_MUTANT is the constant false and costs nothing. Only the program
+// hedgerow-sim-mutants, which compiles the cores once more with HEDGEROW_MUTANTS, can plant one.
+
+#include <cstdint>
+#include <string_view>
+
+namespace hedgerow::base {
+
+enum class mutant : std::uint8_t {
+  none,
+  // Lease
+  act_until_earliest,       // R1: the holder compares `earliest` with E
+  trust_any_clock,          // R1: the status of the clock is ignored
+  optimistic_expiry,        // R2: a renewal without an answer counts
+  take_by_latest,           // R3: the taker compares `latest` with E
+  token_restarts,           // R5: the token of a take is a counter that forgets
+  renew_lowers_expiry,      // R6: no GREATEST
+  act_after_release,        // R7: acts until the release is acknowledged
+  create_without_cool_off,  // R8: no safe_after
+  take_unpinned,            // R9: a take does not name the epoch that was seen
+  take_foreign_at_once,     // F11: no wait over a row of another epoch
+  wait_after_take,          // F11: R9 as it was, take first and cool off then
+  repin_after_expiry,       // F12: a holder whose E has passed re-pins
+  resume_dropped_token,     // F10: a read that shows one's own dropped token revives it
+  // Views
+  publish_uncommitted,    // S3: a view is published before it is committed
+  commit_without_claim,   // S3: commits whatever (token, sequence) the row has
+  forget_members,         // S3: a new leader starts from itself alone
+  accept_older_view,      // S2: any view is accepted
+  ignore_incarnation,     // S1: whoever answers at an address is the member
+  stale_observers_count,  // C1: reports of observers that are not fresh count
+  one_observer_condemns,  // C1: one report of silence is enough
+  keep_own_pause,         // D3: evidence gathered through one's own pause is kept
+  no_stand_down,          // C5: a leader that hears nobody evicts everybody
+  silence_is_refusal,     // DESIGN 5: a time-out counts as certain evidence
+  // Messages
+  handle_without_lease,     // DESIGN 6: a request is executed without asking R1
+  unknown_is_not_executed,  // DESIGN 6: a broken connection is reported as "not executed"
+  resend_unknown,           // DESIGN 6: a call whose outcome is unknown is sent again
+  count                     // how many there are; not one of them
+};
+
+std::string_view to_string(mutant value);
+
+#ifdef HEDGEROW_MUTANTS
+// The one planted now. Set between runs only.
+extern mutant planted;
+#define HEDGEROW_MUTANT(name) (::hedgerow::base::planted == ::hedgerow::base::mutant::name)
+#else
+#define HEDGEROW_MUTANT(name) false
+#endif
+
+}  // namespace hedgerow::base

@@ -1,0 +1,492 @@
+#include "core/lease/lease.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/mutant.h"
+
+namespace hedgerow::core {
+namespace {
+
+using ports::lease_action;
+using ports::store_outcome;
+
+// How often a clock that is not trusted is looked at again.
+constexpr nanoseconds clock_retry = milliseconds{100};
+// Within which a follower whose leader's lease has passed looks at the store.
+constexpr nanoseconds look_time = milliseconds{500};
+constexpr nanoseconds backoff_first = milliseconds{20};
+constexpr nanoseconds backoff_max = milliseconds{500};
+
+// What peers say may be any number.
+constexpr microseconds far = std::chrono::hours{24};
+
+// When `earliest` will have passed `t`, if the clock goes on as it does.
+boot_time when_passed(const reading& now, instant t) {
+  if (now.truth.earliest > t) return now.boot;
+  if (t - now.truth.earliest > far) return now.boot + far;
+  return now.boot + (t - now.truth.earliest + microseconds{1});
+}
+
+boot_time when_reached(const reading& now, instant t) {
+  if (now.truth.latest >= t) return now.boot;
+  return now.boot + (t - now.truth.latest);
+}
+
+}  // namespace
+
+lease::lease(lease_options options, lease_self self, std::uint64_t seed)
+    : options_(options), self_(std::move(self)), random_(seed) {}
+
+bool lease::trusted(const bounded_time& now) const {
+  return HEDGEROW_MUTANT(trust_any_clock) || now.trusted(options_.max_error);
+}
+
+bool lease::may_act(const bounded_time& now) const {
+  if (!held_ || !trusted(now)) return false;
+  const instant reached = HEDGEROW_MUTANT(act_until_earliest) ? now.earliest : now.latest;
+  return reached < act_until() && now.earliest > held_->safe_after;  // R1
+}
+
+void lease::tick(const reading& now, lease_effects& out) {
+  if (!epoch_seen_ && !epoch_.empty() && trusted(now.truth)) epoch_seen_ = now.truth.latest;
+  guard(now, out);
+  if (pending_ && now.boot >= pending_->deadline) {
+    attempt_failed(now, "the store does not answer", true, out);
+  }
+  if (releasing_ && releasing_->id != 0 && now.boot >= releasing_->deadline) releasing_->id = 0;
+  if (releasing_ && releasing_->id == 0 && now.boot >= releasing_->deadline)
+    submit_release(now, out);
+  if (!pending_) drive(now, out);
+}
+
+// R10: what is held is judged by the clock alone, never by an answer of the store.
+void lease::guard(const reading& now, lease_effects& out) {
+  if (!held_) return;
+  const bool repinning = HEDGEROW_MUTANT(repin_after_expiry);
+  if (trusted(now.truth) && now.truth.latest >= act_until() && !repinning) {
+    drop("the lease ran out", out);
+    return;
+  }
+  const bool usable = may_act(now.truth);
+  if (usable == held_->announced) return;
+  held_->announced = usable;
+  if (usable) {
+    held_->known = true;
+    out.emplace_back(lease_effect::gained{held_->token});
+  } else {
+    out.emplace_back(lease_effect::suspended{held_->token});
+  }
+}
+
+void lease::drop(const std::string& why, lease_effects& out) {
+  if (!held_) return;
+  const fencing_token token = held_->token;
+  const bool known = held_->known;
+  dropped_ = std::max(dropped_, token);  // F10
+  held_.reset();
+  // What is in flight asks to keep the lease; its answer must not revive it (R2).
+  if (pending_ &&
+      (pending_->action == lease_action::renew || pending_->action == lease_action::repin))
+    pending_.reset();
+  if (known) out.insert(out.begin(), lease_effect::lost{token, why});
+}
+
+void lease::drive(const reading& now, lease_effects& out) {
+  if (!held_) {
+    compete(now, out);
+  } else if (now.boot >= held_->renew_at) {
+    submit_renew(now, out);
+  }
+}
+
+void lease::compete(const reading& now, lease_effects& out) {
+  if (refused_ || now.boot < retry_at_) return;
+  if (resigned_ && !unsure_) return;
+  if (!row_known_ || unsure_) {
+    submit(now, {.action = lease_action::read}, out);
+    return;
+  }
+  if (now.boot < stand_back_until_ || !trusted(now.truth) || !epoch_seen_) return;
+  if (!row_) {
+    submit_create(now, out);
+    return;
+  }
+  if (row_->epoch != epoch_ && foreign_announced_ != epoch_ && row_->scale == self_.scale) {
+    foreign_announced_ = epoch_;
+    const auto left = std::max(microseconds{0}, foreign_wait_end() - now.truth.earliest);
+    out.emplace_back(lease_effect::waiting{std::chrono::duration_cast<milliseconds>(left),
+                                           "the store or the machine was restarted or replaced"});
+  }
+  if (!takeable(now.truth)) {
+    takeable_since_.reset();
+    return;
+  }
+  if (!takeable_since_) takeable_since_ = now.boot;
+  if (now.boot >= *takeable_since_ + rank_ * options_.rank_step) submit_acquire(now, out);
+}
+
+microseconds lease::lease_max() const {
+  return std::max({options_.lease, lease_max_seen_, row_ ? row_->lease_max : microseconds{0}});
+}
+
+instant lease::foreign_wait_end() const {
+  return epoch_seen_.value_or(instant{}) + lease_max() + 2 * options_.max_error;  // F11
+}
+
+bool lease::foreign_wait_over(const bounded_time& now) const {
+  return epoch_seen_ && now.earliest > foreign_wait_end();
+}
+
+// Only a guess of what the store will say; the statement has the same conditions (R3, F11).
+bool lease::takeable(const bounded_time& now) const {
+  if (row_->scale != self_.scale) return false;
+  if (row_->epoch != epoch_) {
+    if (HEDGEROW_MUTANT(take_foreign_at_once)) return true;
+    if (HEDGEROW_MUTANT(wait_after_take)) return row_->expires < now.earliest;
+    return foreign_wait_over(now);
+  }
+  if (row_->released) return true;
+  return row_->expires < (HEDGEROW_MUTANT(take_by_latest) ? now.latest : now.earliest);
+}
+
+ports::lease_row lease::own_row(const reading& now) const {
+  ports::lease_row row;
+  row.holder = self_.name;
+  row.incarnation = self_.incarnation;
+  row.address = self_.address;
+  row.expires = now.truth.latest + options_.lease;  // R4
+  row.lease = options_.lease;
+  row.epoch = epoch_;
+  row.scale = self_.scale;
+  return row;
+}
+
+void lease::submit(const reading& now, ports::lease_request request, lease_effects& out) {
+  if (request.earliest == instant{}) request.earliest = now.truth.earliest;
+  const nanoseconds patience = options_.attempt_patience();
+  pending_ = pending{++last_id_, request.action, request.row.expires, now.boot + patience};
+  out.emplace_back(lease_effect::submit{last_id_, std::move(request), patience});
+}
+
+void lease::submit_create(const reading& now, lease_effects& out) {
+  ports::lease_request request{.action = lease_action::create, .row = own_row(now)};
+  auto& row = request.row;
+  row.lease_max = lease_max();
+  row.token = std::max(now.truth.token_hint + 2 * options_.max_error.count(), seen_ + 1);  // R5, R9
+  // R8: a deleted row may hide a live lease.
+  if (!HEDGEROW_MUTANT(create_without_cool_off))
+    row.safe_after = now.truth.latest + row.lease_max + 2 * options_.max_error;
+  row.version = 1;
+  submit(now, std::move(request), out);
+}
+
+void lease::submit_acquire(const reading& now, lease_effects& out) {
+  takeable_since_.reset();
+  ports::lease_request request{.action = lease_action::acquire,
+                               .row = own_row(now),
+                               .observed = row_->token,
+                               .earliest = now.truth.earliest,
+                               .waited = foreign_wait_over(now.truth)};
+  if (HEDGEROW_MUTANT(take_by_latest)) request.earliest = now.truth.latest;
+  if (HEDGEROW_MUTANT(take_foreign_at_once) || HEDGEROW_MUTANT(wait_after_take))
+    request.waited = true;
+  // The hint is of this reading, after the wait: a token chosen earlier may be behind (F11).
+  request.row.token = now.truth.token_hint;
+  if (row_->epoch != epoch_) request.row.token += 2 * options_.max_error.count();  // R9
+  request.row.token = std::max(request.row.token, seen_ + 1);                      // R5
+  if (HEDGEROW_MUTANT(token_restarts)) request.row.token = 0;
+  submit(now, std::move(request), out);
+}
+
+void lease::submit_renew(const reading& now, lease_effects& out) {
+  if (!trusted(now.truth)) {
+    held_->renew_at = now.boot + clock_retry;
+    return;
+  }
+  ports::lease_request request{.action = lease_action::renew, .row = own_row(now)};
+  request.row.token = held_->token;
+  if (held_->epoch != epoch_) {
+    // F12: only a holder that may act on this reading, taken after the epoch was seen.
+    if (!may_act(now.truth) && !HEDGEROW_MUTANT(repin_after_expiry)) {
+      drop("the store's epoch changed while the lease could not be used", out);
+      return;
+    }
+    request.action = lease_action::repin;
+    request.row.version = ++version_used_;
+    request.row.expires = std::max(request.row.expires, held_->expires);
+  }
+  held_->renew_at = now.boot + options_.renew_period();
+  submit(now, std::move(request), out);
+}
+
+void lease::submit_release(const reading& now, lease_effects& out) {
+  if (now.boot >= releasing_->give_up) {
+    releasing_.reset();
+    return;
+  }
+  const nanoseconds patience = options_.attempt_patience();
+  releasing_->id = ++last_id_;
+  releasing_->deadline = now.boot + patience;
+  ports::lease_request request{.action = lease_action::release};
+  request.row.token = releasing_->token;
+  request.row.incarnation = self_.incarnation;
+  out.emplace_back(lease_effect::submit{last_id_, std::move(request), patience});
+}
+
+void lease::see_token(fencing_token token) {
+  seen_ = std::max(seen_, token);
+}
+
+void lease::see_epoch(const std::string& epoch) {
+  if (epoch == epoch_) return;
+  epoch_ = epoch;
+  epoch_seen_.reset();
+  // A holder re-pins at once (F12).
+  if (held_) held_->renew_at = {};
+}
+
+void lease::see_row(const reading& now, const std::optional<ports::lease_row>& row,
+                    lease_effects& out) {
+  row_ = row;
+  row_known_ = true;
+  unsure_ = false;
+  takeable_since_.reset();
+  if (!row) return;
+  version_used_ = std::max(version_used_, row->version);
+  see_token(row->token);
+  lease_max_seen_ = std::max(lease_max_seen_, row->lease_max);
+  if (row->lease_max < options_.lease && !refused_ && row->lease_max.count() > 0) {
+    refused_ = true;
+    out.emplace_back(lease_effect::refused{
+        "this group was created with a lease of " + std::to_string(row->lease_max.count() / 1000) +
+        " ms, a node may not have a longer one (" + std::to_string(options_.lease.count() / 1000) +
+        " ms); start with that lease or a shorter one"});
+  }
+  if (row_->token == released_) {
+    // Read before the release that was told of: believed once, then the store is asked again.
+    row_->released = true;
+    released_ = 0;
+  }
+  const bool mine = row->incarnation == self_.incarnation && !row->released &&
+                    row->epoch == epoch_ && row->scale == self_.scale;
+  if (held_ || !mine) return;
+  // A take of ours whose answer was lost has happened (R2).
+  if (row->token > dropped_ || HEDGEROW_MUTANT(resume_dropped_token)) hold(now, *row, out);
+}
+
+void lease::see_store(bool available, const std::string& text, lease_effects& out) {
+  failures_ = available ? 0 : failures_ + 1;
+  // One failure is weather; two in a row are news.
+  const bool ok = failures_ < 2;
+  if (ok == store_ok_) return;
+  store_ok_ = ok;
+  out.emplace_back(lease_effect::store_status{ok, text});
+}
+
+void lease::hold(const reading& now, const ports::lease_row& row, lease_effects& out) {
+  held_ = holding{.token = row.token,
+                  .expires = row.expires,
+                  .safe_after = row.safe_after,
+                  .epoch = row.epoch,
+                  .version = row.version,
+                  .renew_at = now.boot + options_.renew_period()};
+  if (resigned_ || refused_) {
+    give_up(now, "stopping", out);
+    return;
+  }
+  if (row.safe_after > now.truth.earliest) {
+    const auto left = row.safe_after - now.truth.earliest;
+    out.emplace_back(
+        lease_effect::waiting{std::chrono::duration_cast<milliseconds>(left) + milliseconds{1},
+                              "the group is new: a deleted row could hide a live lease"});
+  }
+  guard(now, out);
+}
+
+void lease::attempt_failed(const reading& now, const std::string& text, bool unknown,
+                           lease_effects& out) {
+  const auto action = pending_->action;
+  const bool take = action == lease_action::acquire || action == lease_action::create;
+  if (unknown && take) unsure_ = true;
+  if (unknown && held_ && HEDGEROW_MUTANT(optimistic_expiry))
+    held_->expires = std::max(held_->expires, pending_->expires);
+  pending_.reset();
+  see_store(false, text, out);
+  const nanoseconds ceiling = std::min<nanoseconds>(backoff_max, options_.lease / 12);
+  const int doublings = std::min(failures_, 6);
+  const nanoseconds wait = std::min(ceiling, backoff_first * (1 << doublings));
+  const auto jitter = random_.between(wait.count() / 2, wait.count());
+  retry_at_ = now.boot + nanoseconds{jitter};
+  if (held_) held_->renew_at = retry_at_;
+}
+
+void lease::on_reply(const reading& now, ports::request_id id, const ports::lease_reply& reply,
+                     lease_effects& out) {
+  if (releasing_ && id == releasing_->id) {
+    if (reply.outcome != store_outcome::done) {
+      releasing_->id = 0;
+      releasing_->deadline = now.boot + backoff_first;
+    } else {
+      // Whether it applied or not: the row is not ours any more.
+      out.emplace_back(lease_effect::released{releasing_->token});
+      if (HEDGEROW_MUTANT(act_after_release)) drop("released", out);
+      releasing_.reset();
+      see_epoch(reply.epoch);
+      see_row(now, reply.row, out);
+    }
+    tick(now, out);
+    return;
+  }
+  if (!pending_ || id != pending_->id) return;
+  if (reply.outcome != store_outcome::done) {
+    attempt_failed(now, reply.error, reply.outcome == store_outcome::unknown, out);
+    tick(now, out);
+    return;
+  }
+  const auto action = pending_->action;
+  pending_.reset();
+  see_store(true, {}, out);
+  see_epoch(reply.epoch);
+  if (!epoch_seen_ && trusted(now.truth)) epoch_seen_ = now.truth.latest;
+  switch (action) {
+    case lease_action::renew:
+    case lease_action::repin:
+      on_held_reply(now, reply, out);
+      break;
+    case lease_action::create:
+    case lease_action::acquire:
+      if (reply.applied && reply.row && HEDGEROW_MUTANT(wait_after_take) && row_ &&
+          row_->epoch != reply.row->epoch) {
+        ports::lease_row cooled = *reply.row;
+        cooled.safe_after = now.truth.latest + lease_max() + 2 * options_.max_error;
+        see_row(now, cooled, out);
+        break;
+      }
+      [[fallthrough]];
+    case lease_action::read:
+    case lease_action::release:
+      see_row(now, reply.row, out);
+      break;
+  }
+  tick(now, out);
+}
+
+void lease::on_held_reply(const reading& now, const ports::lease_reply& reply, lease_effects& out) {
+  HEDGEROW_ASSERT(held_.has_value());
+  if (reply.applied) {
+    HEDGEROW_ASSERT(reply.row.has_value());
+    const auto& row = *reply.row;
+    held_->expires = std::max(held_->expires, row.expires);  // R2, R6
+    held_->epoch = row.epoch;
+    held_->version = row.version;
+    row_ = row;
+    row_known_ = true;
+    return;
+  }
+  const bool same = reply.row && reply.row->token == held_->token &&
+                    reply.row->incarnation == self_.incarnation && !reply.row->released;
+  // R6: no row is lost, unless only the epoch moved; then the next statement re-pins (F12).
+  if (same && held_->epoch != epoch_) return;
+  drop("the store says that the lease is another's", out);
+  see_row(now, reply.row, out);
+}
+
+void lease::on_news(const reading& now, fencing_token token, instant expires, lease_effects& out) {
+  see_token(token);
+  if (held_ && token > held_->token) drop("a later token leads", out);
+  if (!row_known_ || !row_ || held_) return;
+  if (token < row_->token || (token == row_->token && expires <= row_->expires)) return;
+  if (token > row_->token) {
+    row_->token = token;
+    row_->expires = expires;
+    row_->epoch = epoch_;
+    row_->released = false;
+  } else {
+    row_->expires = expires;
+  }
+  takeable_since_.reset();
+  tick(now, out);
+}
+
+void lease::on_released(const reading& now, fencing_token token, lease_effects& out) {
+  see_token(token);
+  released_ = std::max(released_, token);
+  if (!row_known_ || !row_ || held_ || token < row_->token) return;
+  row_->token = token;
+  row_->released = true;
+  tick(now, out);
+}
+
+void lease::on_holder_gone(const reading& now, lease_effects& out) {
+  if (!row_known_ || !row_ || held_ || row_->released || gone_looked_ == row_->token) return;
+  gone_looked_ = row_->token;
+  row_known_ = false;
+  tick(now, out);
+}
+
+void lease::give_up(const reading& now, const std::string& why, lease_effects& out) {
+  if (!held_) return;
+  releasing_ = releasing{.token = held_->token, .give_up = now.boot + options_.lease};
+  // R7: first stop acting, then say so to the store.
+  if (!HEDGEROW_MUTANT(act_after_release)) drop(why, out);
+  submit_release(now, out);
+}
+
+void lease::stand_back(const reading& now, const std::string& why, lease_effects& out) {
+  stand_back_until_ = now.boot + options_.stand_back;
+  // Those that can't hear this node look at the store when the expiry that they know of has passed.
+  if (held_)
+    stand_back_until_ = std::max(stand_back_until_, when_passed(now, held_->expires) + look_time);
+  give_up(now, why, out);
+}
+
+void lease::resign(const reading& now, lease_effects& out) {
+  resigned_ = true;
+  give_up(now, "stopping", out);
+}
+
+void lease::reincarnate(const reading& now, const incarnation& fresh, lease_effects& out) {
+  drop("evicted", out);
+  // A take in flight is the old life's: the row that it may leave behind runs out by itself.
+  pending_.reset();
+  releasing_.reset();
+  unsure_ = false;
+  row_known_ = false;
+  self_.incarnation = fresh;
+  tick(now, out);
+}
+
+boot_time lease::next_wake(const reading& now) const {
+  boot_time at = boot_time::never();
+  const auto sooner = [&](boot_time t) { at = std::min(at, t); };
+  if (pending_) sooner(pending_->deadline);
+  if (releasing_) sooner(releasing_->deadline);
+  if (held_) {
+    if (!pending_) sooner(held_->renew_at);
+    if (!trusted(now.truth)) {
+      sooner(now.boot + clock_retry);
+    } else {
+      sooner(when_reached(now, act_until()));
+      if (now.truth.earliest <= held_->safe_after) sooner(when_passed(now, held_->safe_after));
+    }
+  } else if (!pending_) {
+    sooner(next_competing_wake(now));
+  }
+  return at;
+}
+
+boot_time lease::next_competing_wake(const reading& now) const {
+  if (refused_ || (resigned_ && !unsure_)) return boot_time::never();
+  boot_time at = retry_at_;
+  if (!row_known_ || unsure_) return at;
+  at = std::max(at, stand_back_until_);
+  if (!trusted(now.truth) || !epoch_seen_) return std::max(at, now.boot + clock_retry);
+  if (!row_) return at;
+  if (row_->scale != self_.scale) return boot_time::never();
+  if (takeable_since_) return std::max(at, *takeable_since_ + rank_ * options_.rank_step);
+  if (row_->epoch != epoch_) return std::max(at, when_passed(now, foreign_wait_end()));
+  return row_->released ? at : std::max(at, when_passed(now, row_->expires));
+}
+
+}  // namespace hedgerow::core

@@ -1,0 +1,28 @@
+#pragma once
+// The knobs of the lease core.
+
+#include <algorithm>
+
+#include "model/time.h"
+
+namespace hedgerow::core {
+
+struct lease_options {
+  microseconds lease{3'000'000};  // L; at most the group's LMAX (R4)
+  // Readings with a wider interval are not trusted (R1).
+  microseconds max_error{100'000};
+  // Rank r among the members waits r of these before it takes, so that normally one tries.
+  nanoseconds rank_step = milliseconds{10};
+  // A leader that stepped down by C5 stands back for this long.
+  nanoseconds stand_back = milliseconds{2000};
+
+  // Four renewals fit in a lease, so three may fail.
+  microseconds renew_period() const { return lease / 4; }
+  // Stop acting this long before E: robustness of announcements, not needed for safety (R1).
+  microseconds margin() const {
+    return std::clamp(lease / 10, microseconds{2'000}, microseconds{50'000});
+  }
+  nanoseconds attempt_patience() const { return lease / 5; }
+};
+
+}  // namespace hedgerow::core

@@ -1,0 +1,327 @@
+#include "core/membership/evidence.h"
+
+#include <algorithm>
+
+#include "base/mutant.h"
+#include "base/random.h"
+
+namespace hedgerow::core {
+
+using message::edge_state;
+
+void evidence::begin(boot_time now, bool may_condemn) {
+  records_.clear();
+  condemned_.clear();
+  view_.reset();
+  rings_.reset();
+  beat_sent_.fill(now);
+  may_condemn_ = may_condemn;
+  own_usable_ = true;
+}
+
+void evidence::watch(boot_time now, const view_ptr& members) {
+  view_ = members;
+  rings_.emplace(*view_, options_.observers_max);
+  std::map<incarnation, record> next;
+  for (const auto& m : view_->members) {
+    const auto it = records_.find(m.incarnation);
+    next.emplace(m.incarnation, it == records_.end() ? record{.since = now,
+                                                              .echoed = {},
+                                                              .edges = {},
+                                                              .confirmed = {},
+                                                              .doubtful_since = {},
+                                                              .helpers = {}}
+                                                     : std::move(it->second));
+  }
+  records_ = std::move(next);
+  // What the guard counts is who was removed, not who was to be.
+  std::erase_if(condemned_, [&](const incarnation& who) {
+    if (records_.contains(who)) return false;
+    silent_removals_.push_back(now);
+    return true;
+  });
+}
+
+// Neither the leader nor any fresh observer has heard of it.
+bool evidence::silent_for_all(boot_time now, const incarnation& who) const {
+  const auto it = records_.find(who);
+  if (it == records_.end() || !own_link_stale(now, it->second)) return false;
+  return std::none_of(records_.begin(), records_.end(), [&](const auto& r) {
+    return r.first != who && fresh(now, r.first) && state_of(r.first, who) == edge_state::up;
+  });
+}
+
+std::uint64_t evidence::beat(boot_time now) {
+  ++nonce_;
+  beat_sent_[nonce_ % beat_sent_.size()] = now;
+  return nonce_;
+}
+
+std::vector<incarnation> evidence::extra_subjects_of(const incarnation& helper) const {
+  std::vector<incarnation> subjects;
+  for (const auto& [who, r] : records_) {
+    if (std::find(r.helpers.begin(), r.helpers.end(), helper) != r.helpers.end())
+      subjects.push_back(who);
+  }
+  return subjects;
+}
+
+void evidence::on_report(boot_time now, const incarnation& observer,
+                         const message::report& report) {
+  const auto it = records_.find(observer);
+  if (it == records_.end()) return;
+  it->second.edges = report.edges;
+  if (report.nonce == 0 || report.nonce > nonce_ || report.nonce + beat_sent_.size() <= nonce_)
+    return;
+  const boot_time sent = beat_sent_[report.nonce % beat_sent_.size()];
+  it->second.echoed = std::max(it->second.echoed, std::min(sent, now));
+}
+
+void evidence::on_own_edges(const std::vector<message::edge>& edges, bool usable) {
+  own_usable_ = usable;
+  const auto it = records_.find(self_);
+  if (it != records_.end()) it->second.edges = edges;
+}
+
+void evidence::on_pause(boot_time now) {
+  if (HEDGEROW_MUTANT(keep_own_pause)) return;
+  for (auto& [who, r] : records_) {
+    r.since = now;
+    r.echoed = {};
+    r.doubtful_since.reset();
+  }
+  condemned_.clear();
+}
+
+void evidence::on_confirmed(const incarnation& subject, removal_reason reason) {
+  const auto it = records_.find(subject);
+  if (it != records_.end()) it->second.confirmed = reason;
+}
+
+// A newcomer needs a connection, a beat and its echo before silence means anything.
+boot_time evidence::grace_end(const record& r) const {
+  return r.since + options_.silence() + 2 * options_.probe_period;
+}
+
+bool evidence::fresh(boot_time now, const incarnation& who) const {
+  if (who == self_) return own_usable_;
+  const auto it = records_.find(who);
+  return it != records_.end() && it->second.echoed.ns != 0 &&
+         now - it->second.echoed <= options_.silence();
+}
+
+bool evidence::own_link_stale(boot_time now, const record& r) const {
+  const boot_time last = std::max(r.echoed + options_.silence(), grace_end(r));
+  return now > last;
+}
+
+bool evidence::heard(boot_time now, const incarnation& who) const {
+  if (who == self_) return true;
+  const auto it = records_.find(who);
+  return it != records_.end() && !own_link_stale(now, it->second);
+}
+
+edge_state evidence::state_of(const incarnation& observer, const incarnation& subject) const {
+  const auto& edges = records_.at(observer).edges;
+  const auto it = std::lower_bound(
+      edges.begin(), edges.end(), subject,
+      [](const message::edge& e, const incarnation& who) { return e.subject < who; });
+  return it == edges.end() || it->subject != subject ? edge_state::unknown : it->state;
+}
+
+verdict_question evidence::question(boot_time now) const {
+  verdict_question q;
+  const auto& members = view_->members;
+  std::map<incarnation, std::uint32_t> index;
+  for (std::uint32_t i = 0; i < members.size(); ++i)
+    index.emplace(members[i].incarnation, i);
+  for (std::uint32_t s = 0; s < members.size(); ++s) {
+    const auto& who = members[s].incarnation;
+    const auto& r = records_.at(who);
+    auto& subject = q.subjects.emplace_back();
+    subject.own_link_stale = own_link_stale(now, r);
+    subject.judged = who != self_ && members[s].state != member_state::joining && !r.confirmed;
+    std::vector<std::uint32_t> observers = rings_->observers_of(s);
+    for (const auto& h : r.helpers) {
+      if (const auto it = index.find(h); it != index.end()) observers.push_back(it->second);
+    }
+    for (const auto o : observers) {
+      const edge_state state = state_of(members[o].incarnation, who);
+      const bool down = state == edge_state::down || state == edge_state::refused;
+      subject.voices.push_back({o, down});
+    }
+    q.fresh.push_back(fresh(now, who));
+  }
+  return q;
+}
+
+void evidence::find_certain(boot_time now, findings& found) {
+  struct claim {
+    bool refused = false;
+    bool by_others = false;
+    bool left = false;
+  };
+  std::map<incarnation, claim> claims;
+  for (const auto& [observer, r] : records_) {
+    if (!fresh(now, observer)) continue;
+    for (const auto& e : r.edges) {
+      if (e.state != edge_state::refused && e.state != edge_state::left) continue;
+      if (e.subject == observer || e.subject == self_) continue;
+      auto& c = claims[e.subject];
+      c.left |= e.state == edge_state::left;
+      c.refused |= e.state == edge_state::refused;
+      c.by_others |= e.state == edge_state::refused && observer != self_;
+    }
+  }
+  for (const auto& m : view_->members) {
+    const auto& confirmed = records_.at(m.incarnation).confirmed;
+    const auto it = claims.find(m.incarnation);
+    if (confirmed) {
+      found.gone.push_back({m.name, m.incarnation, *confirmed});
+    } else if (it == claims.end()) {
+      continue;
+    } else if (it->second.left) {
+      found.gone.push_back({m.name, m.incarnation, removal_reason::left});
+    } else {
+      found.refused.push_back({m.incarnation, !it->second.by_others});
+    }
+  }
+}
+
+void evidence::find_joiners(boot_time now, findings& found) const {
+  for (std::uint32_t s = 0; s < view_->members.size(); ++s) {
+    const auto& m = view_->members[s];
+    if (m.state != member_state::joining || m.incarnation == self_) continue;
+    std::size_t asked = 0;
+    std::size_t reach = 0;
+    for (const auto o : rings_->observers_of(s)) {
+      const auto& observer = view_->members[o];
+      // Two that join together can't vouch for each other yet.
+      if (!fresh(now, observer.incarnation) || observer.state == member_state::joining) continue;
+      ++asked;
+      if (state_of(observer.incarnation, m.incarnation) == edge_state::up) ++reach;
+    }
+    const bool late = now > records_.at(m.incarnation).since + options_.join_patience;
+    if (asked > 0 && (reach == asked || (late && 2 * reach > asked))) {
+      found.reached.insert(m.incarnation);
+    } else if (late) {
+      found.unreached.insert(m.incarnation);
+    }
+  }
+}
+
+// C5. Those that crashed, or are about to be found so, are no sign that the leader is cut off.
+bool evidence::in_minority(boot_time now, const findings& found) const {
+  const bool refusals = !found.refused.empty() ||
+                        std::any_of(found.gone.begin(), found.gone.end(), [](const removal& r) {
+                          return r.reason == removal_reason::crashed;
+                        });
+  std::size_t hears = 0;
+  for (const auto& m : view_->members) {
+    if (heard(now, m.incarnation)) ++hears;
+  }
+  return !refusals && hears < view_->members.size() && 2 * hears <= view_->members.size();
+}
+
+// C4: how many may still be removed for silence in this window.
+std::size_t evidence::guard_room(boot_time now) {
+  std::erase_if(silent_removals_, [&](boot_time t) { return now - t > options_.guard_window; });
+  const auto share = static_cast<std::size_t>(
+      options_.guard_share * static_cast<double>(view_->members.size() + silent_removals_.size()));
+  const std::size_t allowed = std::max<std::size_t>(2, share);
+  return allowed - std::min(allowed, silent_removals_.size());
+}
+
+void evidence::find_silent(boot_time now, findings& found) {
+  const verdict v = core::judge(question(now), options_);
+  std::set<incarnation> condemned;
+  for (const auto i : v.condemned)
+    condemned.insert(view_->members[i].incarnation);
+  if (condemned != condemned_) {
+    if (condemned_.empty()) condemned_first_ = now;
+    condemned_ = std::move(condemned);
+    condemned_changed_ = now;
+    settled_ = false;
+  }
+  find_doubtful(now, v.doubtful, found);
+  if (condemned_.empty()) return;
+  const bool stood =
+      now - condemned_changed_ >= options_.hold || now - condemned_first_ >= options_.hold_max;
+  if (!stood) return;  // C2
+  // A leader that nobody else wanted to replace may condemn (C5), or it would be stuck for ever.
+  settled_ = true;
+  if (!may_condemn_ && condemned_.size() > guard_room(now)) {
+    found.alarm = std::to_string(condemned_.size()) +
+                  " members are silent: too many at once to be believed; kept as degraded";
+    found.doubtful.insert(condemned_.begin(), condemned_.end());
+    return;
+  }
+  for (const auto& who : condemned_) {
+    found.gone.push_back({view_->find(who)->name, who, removal_reason::silent});
+  }
+}
+
+void evidence::find_doubtful(boot_time now, const std::vector<std::uint32_t>& doubtful,
+                             findings& found) {
+  std::set<std::uint32_t> in_doubt(doubtful.begin(), doubtful.end());
+  for (std::uint32_t s = 0; s < view_->members.size(); ++s) {
+    auto& r = records_.at(view_->members[s].incarnation);
+    if (!in_doubt.contains(s)) {
+      r.doubtful_since.reset();
+      r.helpers.clear();
+      continue;
+    }
+    if (!r.doubtful_since) {
+      r.doubtful_since = now;
+      choose_helpers(now, s, r);
+    }
+    if (now - *r.doubtful_since >= options_.doubt_patience)
+      found.doubtful.insert(view_->members[s].incarnation);
+  }
+}
+
+// C3: fresh members that don't observe it anyway, those of other zones first.
+void evidence::choose_helpers(boot_time now, std::uint32_t subject, record& r) {
+  const auto& members = view_->members;
+  const auto& observers = rings_->observers_of(subject);
+  std::vector<std::pair<std::pair<bool, std::uint64_t>, incarnation>> candidates;
+  for (std::uint32_t i = 0; i < members.size(); ++i) {
+    if (i == subject || members[i].incarnation == self_ || !fresh(now, members[i].incarnation))
+      continue;
+    if (std::find(observers.begin(), observers.end(), i) != observers.end()) continue;
+    const bool same_zone = members[i].zone == members[subject].zone;
+    candidates.push_back(
+        {{same_zone, base::mix(members[i].incarnation.low ^ nonce_)}, members[i].incarnation});
+  }
+  std::sort(candidates.begin(), candidates.end());
+  const auto wanted = std::min(candidates.size(), static_cast<std::size_t>(options_.helpers));
+  r.helpers.clear();
+  for (std::size_t i = 0; i < wanted; ++i)
+    r.helpers.push_back(candidates[i].second);
+}
+
+evidence::findings evidence::judge(boot_time now) {
+  findings found;
+  if (!view_) return found;
+  std::size_t fresh_members = 0;
+  for (const auto& m : view_->members)
+    fresh_members += fresh(now, m.incarnation) ? 1U : 0U;
+  // The leave to condemn is for those that were silent then, not for a later cut.
+  if (2 * fresh_members > view_->members.size()) may_condemn_ = false;
+  find_certain(now, found);
+  find_joiners(now, found);
+  if (!may_condemn_ && !HEDGEROW_MUTANT(no_stand_down) && in_minority(now, found)) {
+    found.stand_back = true;
+    condemned_.clear();
+    return found;
+  }
+  find_silent(now, found);
+  return found;
+}
+
+boot_time evidence::next_wake() const {
+  if (condemned_.empty() || settled_) return boot_time::never();
+  return std::min(condemned_changed_ + options_.hold, condemned_first_ + options_.hold_max);
+}
+
+}  // namespace hedgerow::core

@@ -1,0 +1,202 @@
+// What changes a view: joins, leaves, reports and confirmations. The other half of view_leader.
+
+#include <algorithm>
+
+#include "core/membership/view_leader.h"
+#include "model/limits.h"
+
+namespace hedgerow::core {
+namespace {
+
+constexpr nanoseconds refusal_gap = milliseconds{50};
+// Reports come in bursts; one judgement serves them all.
+constexpr nanoseconds weigh_pause = milliseconds{5};
+
+}  // namespace
+
+void view_leader::tick(boot_time now, view_effects& out) {
+  if (!active()) return;
+  if (pending_ && now >= pending_->deadline)
+    on_reply(now, pending_->id, ports::view_reply{ports::store_outcome::unknown, false, {}, {}},
+             out);
+  if (phase_ == phase::gathering && now >= gather_end_) {
+    phase_ = phase::reading;
+    choose_base(now, out);
+  }
+  for (auto& [who, c] : checks_) {
+    if (!c.again_at || now < *c.again_at) continue;
+    c.again_at.reset();
+    if (const member* m = current_->find(who)) out.emplace_back(view_effect::verify{*m});
+  }
+  if (phase_ == phase::leading && now >= beat_at_) {
+    beat_at_ = now + options_.probe_period;
+    out.emplace_back(view_effect::beat{evidence_.beat(now)});
+    weigh_wanted_ = true;
+  }
+  if (phase_ == phase::leading && ready_ && (weigh_wanted_ || now >= evidence_.next_wake()) &&
+      now >= weigh_at_)
+    weigh(now, out);
+  proceed(now, out);
+}
+
+void view_leader::weigh(boot_time now, view_effects& out) {
+  weigh_wanted_ = false;
+  weigh_at_ = now + weigh_pause;
+  const auto found = evidence_.judge(now);
+  if (found.stand_back) {
+    end();
+    out.emplace_back(view_effect::stand_back{"this leader hears at most half of its members"});
+    return;
+  }
+  silent_ = found.unreached;
+  for (const auto& r : found.gone) {
+    if (r.reason == removal_reason::silent) {
+      silent_.insert(r.incarnation);
+    } else {
+      remove(r.incarnation, r.reason);
+    }
+  }
+  reached_.insert(found.reached.begin(), found.reached.end());
+  degraded_ = found.doubtful;
+  for (const auto& s : found.refused) {
+    const member* m = current_->find(s.subject);
+    if (m != nullptr && !removals_.contains(s.subject))
+      verify(*m, std::nullopt, s.leader_alone, out);
+  }
+  if (found.alarm != last_alarm_) {
+    last_alarm_ = found.alarm;
+    if (!last_alarm_.empty()) out.emplace_back(view_effect::alarm{last_alarm_});
+  }
+}
+
+void view_leader::verify(const member& who, std::optional<member> joiner, bool twice,
+                         view_effects& out) {
+  const auto it = checks_.find(who.incarnation);
+  if (it != checks_.end()) {
+    // Evidence from somebody else arrived while a second refusal was waited for.
+    if (!twice) it->second.twice = false;
+    if (joiner) it->second.joiner = std::move(joiner);
+    return;
+  }
+  checks_.emplace(who.incarnation, check{std::move(joiner), twice, 0, std::nullopt});
+  out.emplace_back(view_effect::verify{who});
+}
+
+void view_leader::on_verified(boot_time now, const incarnation& who, verified outcome,
+                              view_effects& out) {
+  const auto it = checks_.find(who);
+  if (!active() || it == checks_.end()) return;
+  auto& c = it->second;
+  const bool certain = outcome == verified::refused || outcome == verified::other;
+  if (certain && c.twice && ++c.refusals < 2) {
+    c.again_at = now + refusal_gap;
+    return;
+  }
+  const check done = std::move(c);
+  checks_.erase(it);
+  if (certain) evidence_.on_confirmed(who, removal_reason::crashed);
+  const bool silent = outcome == verified::silent && done.joiner;
+  // Others may hear what this node does not; the joiner asks again.
+  if (silent && phase_ == phase::leading && !evidence_.silent_for_all(now, who)) return;
+  resolve(now, who, done, certain || silent, out);
+}
+
+// One name, one member: a name is free when its holder is gone or silent (J1).
+void view_leader::resolve(boot_time now, const incarnation& who, const check& done, bool gone,
+                          view_effects& out) {
+  const member* holder = current_ ? current_->find(who) : nullptr;
+  const bool ours = done.joiner && done.joiner->incarnation == self_.incarnation;
+  if (ours && phase_ == phase::checking_name) {
+    if (!gone && holder != nullptr) {
+      out.emplace_back(view_effect::name_taken{holder->address});
+      return;
+    }
+    remove(who, removal_reason::replaced);
+    lead(now, out);
+    return;
+  }
+  if (done.joiner) {
+    if (gone || holder == nullptr) {
+      remove(who, removal_reason::replaced);
+      admit(*done.joiner, out);
+    } else {
+      out.emplace_back(view_effect::answer_join{
+          done.joiner->incarnation, {message::join_status::name_in_use, holder->address}});
+    }
+  } else if (gone) {
+    remove(who, removal_reason::crashed);
+  }
+  proceed(now, out);
+}
+
+void view_leader::admit(const member& who, view_effects& out) {
+  std::erase_if(joins_, [&](const member& j) {
+    return j.name == who.name && j.incarnation != self_.incarnation;
+  });
+  joins_.push_back(who);
+  joins_.back().state = member_state::joining;
+  joins_.back().health = member_health::alive;
+  out.emplace_back(
+      view_effect::answer_join{who.incarnation, {message::join_status::admitted, self_.address}});
+}
+
+void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
+  if (phase_ != phase::leading || !ready_) {
+    out.emplace_back(
+        view_effect::answer_join{who.incarnation, {message::join_status::not_leader, {}}});
+    return;
+  }
+  if (current_->find(who.incarnation) != nullptr) {
+    // It missed the view that admitted it.
+    out.emplace_back(view_effect::publish{current_, {}});
+    return;
+  }
+  const auto same_name = [&](const member& j) { return j.name == who.name; };
+  const auto waiting = std::find_if(joins_.begin(), joins_.end(), same_name);
+  const member* holder = current_->find(who.name);
+  if (holder != nullptr && !removals_.contains(holder->incarnation)) {
+    verify(*holder, who, false, out);
+  } else if (waiting != joins_.end() && waiting->incarnation != who.incarnation) {
+    // Two newcomers of one name: the first is in the next view, and can be asked then.
+    out.emplace_back(view_effect::answer_join{who.incarnation,
+                                              {message::join_status::not_leader, self_.address}});
+  } else if (current_->members.size() + joins_.size() >= limits::members_max) {
+    out.emplace_back(view_effect::answer_join{who.incarnation, {message::join_status::full, {}}});
+  } else {
+    admit(who, out);
+  }
+  proceed(now, out);
+}
+
+void view_leader::on_leave(boot_time now, const incarnation& who, view_effects& out) {
+  if (phase_ != phase::leading || who == self_.incarnation) return;
+  std::erase_if(joins_, [&](const member& j) { return j.incarnation == who; });
+  if (current_->find(who) != nullptr) leaving_.insert(who);
+  proceed(now, out);
+}
+
+void view_leader::on_report(boot_time now, const incarnation& who, const message::report& report,
+                            view_effects& out) {
+  if (phase_ != phase::leading) return;
+  evidence_.on_report(now, who, report);
+  weigh_wanted_ = true;
+  if (now >= weigh_at_) tick(now, out);
+}
+
+void view_leader::on_own_edges(boot_time now, const std::vector<message::edge>& edges, bool usable,
+                               view_effects& out) {
+  if (phase_ != phase::leading) return;
+  evidence_.on_own_edges(edges, usable);
+  weigh_wanted_ = true;
+  if (now >= weigh_at_) tick(now, out);
+}
+
+void view_leader::on_pulled_view(const view_ptr& theirs) {
+  if (phase_ == phase::gathering && (!known_ || theirs->id > known_->id)) known_ = theirs;
+}
+
+void view_leader::on_pause(boot_time now) {
+  if (active()) evidence_.on_pause(now);
+}
+
+}  // namespace hedgerow::core

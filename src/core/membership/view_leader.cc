@@ -1,0 +1,277 @@
+#include "core/membership/view_leader.h"
+
+#include <algorithm>
+
+#include "base/mutant.h"
+#include "model/limits.h"
+
+namespace hedgerow::core {
+namespace {
+
+using ports::store_outcome;
+using ports::view_action;
+
+constexpr nanoseconds store_retry = milliseconds{50};
+
+view_ptr as_view(const ports::view_row& row) {
+  return std::make_shared<const view>(view{row.id, row.members, row.removed});
+}
+
+}  // namespace
+
+void view_leader::begin(boot_time now, fencing_token token, const member& self,
+                        const view_ptr& known, const std::string& epoch, bool may_condemn,
+                        view_effects& out) {
+  end();
+  token_ = token;
+  self_ = self;
+  self_.state = member_state::up;
+  self_.health = member_health::alive;
+  epoch_ = epoch;
+  known_ = known;
+  evidence_ = evidence(options_, self.incarnation);
+  evidence_.begin(now, may_condemn);
+  beat_at_ = now;
+  retry_at_ = now;
+  weigh_at_ = now;
+  proceed(now, out);
+}
+
+void view_leader::end() {
+  token_ = 0;
+  phase_ = phase::reading;
+  ready_ = false;
+  current_.reset();
+  known_.reset();
+  row_id_.reset();
+  attempted_ = 0;
+  row_view_.reset();
+  pending_.reset();
+  removals_.clear();
+  leaving_.clear();
+  joins_.clear();
+  reached_.clear();
+  silent_.clear();
+  degraded_.clear();
+  checks_.clear();
+  weigh_wanted_ = false;
+}
+
+void view_leader::submit(boot_time now, ports::view_request request, view_effects& out) {
+  pending_ = pending{++last_id_, request.action, now + store_patience_, {}};
+  out.emplace_back(view_effect::submit{last_id_, std::move(request), store_patience_});
+}
+
+// The next statement, if one is due and none is in flight.
+void view_leader::proceed(boot_time now, view_effects& out) {
+  if (!active() || pending_ || now < retry_at_) return;
+  if (!row_id_) {
+    submit(now, {.action = view_action::read}, out);
+    return;
+  }
+  if (row_id_->token > token_) {
+    const fencing_token by = row_id_->token;
+    end();
+    out.emplace_back(view_effect::deposed{by});
+    return;
+  }
+  if (row_id_->token < token_ || (row_view_ == nullptr && phase_ == phase::reading)) {
+    ports::view_request claim{.action = view_action::claim};
+    claim.row.id.token = token_;
+    claim.row.epoch = epoch_;
+    submit(now, std::move(claim), out);
+    return;
+  }
+  if (phase_ == phase::reading) {
+    choose_base(now, out);
+  } else if (phase_ == phase::leading) {
+    commit(now, out);
+  }
+}
+
+void view_leader::on_reply(boot_time now, ports::request_id id, const ports::view_reply& reply,
+                           view_effects& out) {
+  if (!pending_ || id != pending_->id) return;
+  const pending done = std::move(*pending_);
+  pending_.reset();
+  if (reply.outcome != store_outcome::done) {
+    // Read before deciding anything: the statement may have been executed, or may yet be.
+    row_id_.reset();
+    retry_at_ = now + store_retry;
+    return;
+  }
+  if (done.action == view_action::commit && reply.applied) {
+    row_id_ = done.next->id;
+    current_ = done.next;
+    committed(now, out);
+    return;
+  }
+  on_row(now, reply.row, out);
+}
+
+// What the row says after a read, a claim, or a commit that did not apply.
+void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& row,
+                         view_effects& out) {
+  if (!row) {
+    // No row: the claim creates it.
+    row_id_ = view_id{};
+    if (phase_ == phase::reading) row_view_.reset();
+    proceed(now, out);
+    return;
+  }
+  row_id_ = row->id;
+  if (phase_ == phase::reading) {
+    // The claim overwrites the row's token, which says how new the row was.
+    auto seen = as_view(*row);
+    if (row_view_ && row->id.token == token_) {
+      auto kept = *seen;
+      kept.id = {row_view_->id.token, row->id.sequence};
+      seen = std::make_shared<const view>(std::move(kept));
+    }
+    row_view_ = seen;
+    row_epoch_ = row->epoch;
+  } else if (row->id.token == token_ && row->id > claimed_ && row->id > current_->id) {
+    // A commit of ours whose answer was lost has happened. What counts is what the row holds: two
+    // commits may have asked for this sequence.
+    current_ = as_view(*row);
+    committed(now, out);
+    return;
+  }
+  proceed(now, out);
+}
+
+// S3: a new leader starts from the last committed view. If the store may have lost that, then from
+// the greatest among the store's and those of the members that it reaches.
+void view_leader::choose_base(boot_time now, view_effects& out) {
+  if (row_epoch_ != epoch_ && gather_end_ < now && current_ == nullptr) {
+    std::vector<member> ask;
+    for (const auto& v : {row_view_, known_}) {
+      if (!v) continue;
+      for (const auto& m : v->members) {
+        if (m.incarnation != self_.incarnation) ask.push_back(m);
+      }
+    }
+    current_ = row_view_;
+    if (!ask.empty()) {
+      phase_ = phase::gathering;
+      gather_end_ = now + options_.silence();
+      out.emplace_back(view_effect::pull_views{std::move(ask)});
+      return;
+    }
+  }
+  current_ = row_view_;
+  const bool newer = known_ && known_->id > row_view_->id && !known_->members.empty();
+  if (newer) current_ = known_;
+  if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();
+  const member* holder = current_->find(self_.name);
+  if (holder != nullptr && holder->incarnation != self_.incarnation) {
+    phase_ = phase::checking_name;
+    verify(*holder, self_, false, out);
+    return;
+  }
+  lead(now, out);
+}
+
+void view_leader::lead(boot_time now, view_effects& out) {
+  phase_ = phase::leading;
+  claimed_ = *row_id_;
+  row_view_.reset();
+  if (current_->find(self_.incarnation) == nullptr) joins_.insert(joins_.begin(), self_);
+  evidence_.watch(now, current_);
+  proceed(now, out);
+}
+
+// The present view with everything that is wanted done to it.
+view view_leader::decide(std::vector<removal>& removed) const {
+  view next{{token_, 0}, {}, current_->removed};
+  for (const auto& m : current_->members) {
+    const auto it = removals_.find(m.incarnation);
+    const bool silent = silent_.contains(m.incarnation) && !reached_.contains(m.incarnation);
+    if (it != removals_.end() || silent) {
+      const auto why = it != removals_.end() ? it->second : removal_reason::silent;
+      removed.push_back({m.name, m.incarnation, why});
+      continue;
+    }
+    auto& kept = next.members.emplace_back(m);
+    if (leaving_.contains(m.incarnation)) kept.state = member_state::leaving;
+    if (kept.state == member_state::joining &&
+        (reached_.contains(m.incarnation) || m.incarnation == self_.incarnation))
+      kept.state = member_state::up;
+    kept.health =
+        degraded_.contains(m.incarnation) ? member_health::degraded : member_health::alive;
+  }
+  for (const auto& j : joins_) {
+    if (next.find(j.incarnation) == nullptr && next.find(j.name) == nullptr)
+      next.members.push_back(j);
+  }
+  next.removed.insert(next.removed.end(), removed.begin(), removed.end());
+  if (next.removed.size() > limits::removed_kept_max) {
+    const auto extra = next.removed.size() - limits::removed_kept_max;
+    next.removed.erase(next.removed.begin(),
+                       next.removed.begin() + static_cast<std::ptrdiff_t>(extra));
+  }
+  return next;
+}
+
+void view_leader::commit(boot_time now, view_effects& out) {
+  std::vector<removal> removed;
+  view next = decide(removed);
+  if (ready_ && next.members == current_->members && *row_id_ == current_->id) return;
+  // The row may be behind (a store that lost commits) or ahead (a row that was claimed).
+  // An attempt whose outcome was lost keeps its number: no number is used for two lists.
+  attempted_ = std::max({row_id_->sequence, current_->id.sequence, attempted_}) + 1;
+  next.id.sequence = attempted_;
+  ports::view_request request{.action = view_action::commit, .expected = *row_id_};
+  request.row = {next.id, epoch_, next.members, next.removed};
+  const auto shared = std::make_shared<const view>(std::move(next));
+  submit(now, std::move(request), out);
+  pending_->next = shared;
+  if (HEDGEROW_MUTANT(publish_uncommitted))
+    out.emplace_back(view_effect::publish{shared, std::move(removed)});
+}
+
+// `current_` is in the store now.
+void view_leader::committed(boot_time now, view_effects& out) {
+  ready_ = true;
+  std::erase_if(removals_, [&](const auto& r) { return current_->find(r.first) == nullptr; });
+  std::erase_if(joins_, [&](const member& j) { return current_->find(j.incarnation) != nullptr; });
+  std::erase_if(reached_, [&](const auto& who) {
+    const member* m = current_->find(who);
+    return m == nullptr || m->state != member_state::joining;
+  });
+  for (const auto& m : current_->members) {
+    // Everybody has seen it leave; the next view is without it (J2).
+    if (m.state == member_state::leaving) removals_.emplace(m.incarnation, removal_reason::left);
+  }
+  std::erase_if(leaving_, [&](const auto& who) { return current_->find(who) == nullptr; });
+  std::erase_if(checks_, [&](const auto& c) { return current_->find(c.first) == nullptr; });
+  evidence_.watch(now, current_);
+  beat_at_ = now;
+  // Who was removed with this step: those at the end of the list that the view does not hold.
+  out.emplace_back(view_effect::publish{current_, current_->removed});
+  weigh_wanted_ = true;
+  proceed(now, out);
+}
+
+void view_leader::remove(const incarnation& who, removal_reason reason) {
+  if (who != self_.incarnation) removals_.emplace(who, reason);
+}
+
+boot_time view_leader::next_wake(boot_time now) const {
+  if (!active()) return boot_time::never();
+  boot_time at = pending_ ? pending_->deadline : boot_time::never();
+  const auto sooner = [&](boot_time t) { at = std::min(at, t); };
+  if (!pending_ && retry_at_ > now) sooner(retry_at_);
+  if (phase_ == phase::gathering) sooner(gather_end_);
+  if (phase_ == phase::leading) {
+    sooner(beat_at_);
+    if (ready_ && weigh_wanted_) sooner(weigh_at_);
+    if (ready_) sooner(std::max(weigh_at_, evidence_.next_wake()));
+  }
+  for (const auto& [who, c] : checks_) {
+    if (c.again_at) sooner(*c.again_at);
+  }
+  return at;
+}
+
+}  // namespace hedgerow::core

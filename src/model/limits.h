@@ -1,0 +1,29 @@
+#pragma once
+// Every limit has its name here. Sizes are bytes.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hedgerow::limits {
+
+inline constexpr std::size_t name_bytes_max = 255;
+inline constexpr std::size_t address_bytes_max = 255;
+inline constexpr std::size_t zone_bytes_max = 255;
+inline constexpr std::size_t tags_bytes_max = 8 * 1024;  // all keys and values of one member
+inline constexpr std::size_t members_max = 512;
+inline constexpr std::size_t removed_kept_max = 32;
+
+inline constexpr std::size_t payload_bytes_default = 4 * 1024 * 1024;
+inline constexpr std::size_t payload_bytes_max = 64 * 1024 * 1024;
+// Any frame that is no payload; the largest is a view of members_max with all their tags.
+inline constexpr std::size_t control_bytes_max = 6 * 1024 * 1024;
+inline constexpr std::size_t error_text_bytes_max = 4 * 1024;
+
+inline constexpr std::size_t connection_queue_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t connections_max = 4096;
+inline constexpr std::size_t calls_in_flight_max = 64 * 1024;  // of one node or client
+inline constexpr std::size_t handler_queue_max = 1024;
+inline constexpr std::size_t handler_queue_bytes_max = 256 * 1024 * 1024;
+inline constexpr std::size_t subscribers_max = 1024;
+
+}  // namespace hedgerow::limits

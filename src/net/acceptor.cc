@@ -1,0 +1,243 @@
+#include "net/acceptor.h"
+
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/stream.h"
+
+namespace hedgerow::net {
+namespace {
+
+constexpr int backlog = 512;
+constexpr int accepts_per_turn = 64;
+constexpr auto pause_length = std::chrono::milliseconds(50);
+
+std::string text_of(int error) {
+  return std::system_category().message(error);
+}
+
+int open_spare() {
+  return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+bool is_loopback(const asio::ip::address& host) {
+  if (host.is_v6() && host.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, host.to_v6()).is_loopback();
+  }
+  return host.is_loopback();
+}
+
+result<tcp::endpoint> resolve(event_loop::impl& loop, const host_port& wanted) {
+  boost_error failed;
+  const auto literal = asio::ip::make_address(wanted.host, failed);
+  if (!failed) return tcp::endpoint(literal, wanted.port);
+  tcp::resolver resolver(loop.context);
+  const auto found = resolver.resolve(wanted.host, std::to_string(wanted.port), failed);
+  if (failed || found.empty()) {
+    return fail(errc::invalid_argument,
+                fmt::format("cannot resolve --listen {}: {}", wanted.host, failed.message()));
+  }
+  return found.begin()->endpoint();
+}
+
+tl::unexpected<error> cannot_listen(const std::string& at, int why) {
+  switch (why) {
+    case EADDRINUSE:
+      return fail(errc::address_in_use,
+                  fmt::format("address in use: {}; choose another --listen or port 0", at));
+    case EADDRNOTAVAIL:
+      return fail(errc::invalid_argument,
+                  fmt::format("cannot listen on {}: this machine has no such address", at));
+    case EACCES:
+      return fail(errc::invalid_argument,
+                  fmt::format("not allowed to listen on {}; choose a port above 1023", at));
+    default:
+      return fail(errc::internal, fmt::format("cannot listen on {}: {}", at, text_of(why)));
+  }
+}
+
+// 0 or errno.
+int bind_and_listen(int handle, const tcp::endpoint& at) {
+  // Lets a restarted process have its port back while old connections are still in TIME_WAIT. On
+  // Linux it does not let two processes listen on the same port.
+  const int on = 1;
+  if (setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return errno;
+  if (::bind(handle, at.data(), static_cast<socklen_t>(at.size())) != 0) return errno;
+  if (::listen(handle, backlog) != 0) return errno;
+  return 0;
+}
+
+result<std::string> advertised(const std::string& wish, const tcp::endpoint& bound) {
+  if (wish.empty()) {
+    if (bound.address().is_unspecified()) {
+      return fail(errc::invalid_argument,
+                  "listening on every address needs --advertise host[:port]: what others dial");
+    }
+    return to_string(host_port{bound.address().to_string(), bound.port()});
+  }
+  auto parsed = parse_host_port(wish);
+  if (!parsed) parsed = parse_host_port(wish + ":0");
+  if (!parsed) {
+    return fail(errc::invalid_argument, fmt::format("not an address: --advertise {}", wish));
+  }
+  if (parsed->port == 0) parsed->port = bound.port();
+  return to_string(*parsed);
+}
+
+}  // namespace
+
+void rare_log::write(const std::string& text) {
+  const boot_time now = boot_now();
+  if (now < next_) {
+    ++skipped_;
+    return;
+  }
+  next_ = now + seconds(1);
+  const auto skipped = std::exchange(skipped_, 0);
+  to_.write(level_, skipped == 0 ? text : fmt::format("{} ({} more since)", text, skipped));
+}
+
+result<listening_socket> listen_on(event_loop::impl& loop, const listen_options& options) {
+  const auto wanted = parse_host_port(options.listen);
+  if (!wanted) return tl::unexpected<error>(wanted.error());
+  const auto at = resolve(loop, *wanted);
+  if (!at) return tl::unexpected<error>(at.error());
+  if (!is_loopback(at->address()) && !options.allow_non_loopback) {
+    return fail(errc::invalid_argument,
+                fmt::format("plain text is for loopback only; to listen on {} unencrypted, for "
+                            "everybody who can reach it, say --insecure",
+                            options.listen));
+  }
+  const int handle = open_socket(at->protocol().family());
+  if (handle < 0) return cannot_listen(options.listen, errno);
+  listening_socket out{tcp::acceptor(loop.context), {}};
+  boost_error failed;
+  out.socket.assign(at->protocol(), handle, failed);
+  if (failed) {
+    ::close(handle);
+    return cannot_listen(options.listen, failed.value());
+  }
+  if (const int wrong = bind_and_listen(handle, *at)) return cannot_listen(options.listen, wrong);
+  auto address = advertised(options.advertise, out.socket.local_endpoint());
+  if (!address) return tl::unexpected<error>(address.error());
+  out.address = std::move(*address);
+  return out;
+}
+
+acceptor::acceptor(event_loop::impl& loop, tcp::acceptor socket, ports::log& log,
+                   std::function<bool()> wanted, std::string farewell, handler accepted)
+    : loop_(loop),
+      protocol_(socket.local_endpoint().protocol()),
+      socket_(std::move(socket)),
+      pause_(loop.context),
+      wanted_(std::move(wanted)),
+      farewell_(std::move(farewell)),
+      accepted_(std::move(accepted)),
+      log_(log, severity::warning),
+      spare_(open_spare()) {}
+
+acceptor::~acceptor() {
+  if (spare_ >= 0) ::close(spare_);
+}
+
+void acceptor::start() {
+  wait();
+}
+
+void acceptor::stop() {
+  boost_error ignored;
+  socket_.close(ignored);
+  pause_.cancel();
+}
+
+void acceptor::wait() {
+  socket_.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](const boost_error&) {
+    if (self->socket_.is_open()) self->accept_some();
+  });
+}
+
+void acceptor::accept_some() {
+  step next = step::again;
+  loop_.turn([&] {
+    for (int i = 0; i < accepts_per_turn && next == step::again && socket_.is_open(); ++i) {
+      next = accept_one();
+    }
+  });
+  if (!socket_.is_open()) return;
+  if (next == step::pause) {
+    pause();
+  } else {
+    wait();
+  }
+}
+
+acceptor::step acceptor::accept_one() {
+  const int handle =
+      ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (handle >= 0) {
+    if (!wanted_()) {
+      turn_away(handle);
+      log_.write("too many connections: turning new ones away");
+      return step::again;
+    }
+    tcp::socket socket(loop_.context);
+    boost_error failed;
+    socket.assign(protocol_, handle, failed);
+    if (failed) {
+      turn_away(handle);
+      return step::pause;
+    }
+    accepted_(std::move(socket));
+    return step::again;
+  }
+  switch (errno) {
+    case EAGAIN:
+      return step::wait;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return out_of_descriptors(errno);
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+      log_.write(fmt::format("cannot accept connections: {}", text_of(errno)));
+      return step::pause;
+    default:  // of the connection that was to be accepted, not of ours
+      return step::again;
+  }
+}
+
+acceptor::step acceptor::out_of_descriptors(int error) {
+  log_.write(fmt::format("turning connections away: {}", text_of(error)));
+  if (spare_ >= 0) ::close(spare_);
+  const int handle = ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+  if (handle >= 0) turn_away(handle);
+  spare_ = open_spare();
+  return handle >= 0 ? step::again : step::pause;
+}
+
+void acceptor::pause() {
+  pause_.expires_after(pause_length);
+  pause_.async_wait([self = shared_from_this()](const boost_error&) {
+    if (self->socket_.is_open()) self->wait();
+  });
+}
+
+// Ends with FIN and not with RST, which would mean that nobody is here: see stream::close.
+void acceptor::turn_away(int handle) {
+  ::send(handle, farewell_.data(), farewell_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::shutdown(handle, SHUT_WR);
+  ::close(handle);
+}
+
+}  // namespace hedgerow::net

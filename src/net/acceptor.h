@@ -1,0 +1,83 @@
+#pragma once
+// A listening socket that outlives every trouble of accepting.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <hedgerow/error.h>
+
+#include "net/address.h"
+#include "net/asio.h"
+#include "net/loop_impl.h"
+#include "ports/log.h"
+
+namespace hedgerow::net {
+
+// Says the same thing at most once a second.
+class rare_log {
+ public:
+  rare_log(ports::log& to, severity level) : to_(to), level_(level) {}
+  void write(const std::string& text);
+
+ private:
+  ports::log& to_;
+  severity level_;
+  boot_time next_{};
+  std::uint64_t skipped_ = 0;
+};
+
+struct listen_options {
+  std::string listen;
+  std::string advertise;
+  bool allow_non_loopback = false;
+};
+
+// Bound and listening, but not accepting yet.
+struct listening_socket {
+  tcp::acceptor socket;
+  std::string address;  // for others to dial
+};
+
+// Resolves names, which may take a while. Fails with address_in_use, or invalid_argument for what
+// cannot be listened on; the texts say what to do instead.
+result<listening_socket> listen_on(event_loop::impl& loop, const listen_options& options);
+
+class acceptor : public std::enable_shared_from_this<acceptor> {
+ public:
+  using handler = std::function<void(tcp::socket)>;
+
+  // `wanted` is asked before a connection is handed on; who is not wanted gets `farewell`, whole
+  // bytes of a frame, and the end.
+  acceptor(event_loop::impl& loop, tcp::acceptor socket, ports::log& log,
+           std::function<bool()> wanted, std::string farewell, handler accepted);
+  ~acceptor();
+  acceptor(const acceptor&) = delete;
+  acceptor& operator=(const acceptor&) = delete;
+
+  void start();
+  void stop();
+
+ private:
+  enum class step { again, wait, pause };
+
+  void wait();
+  void accept_some();
+  step accept_one();
+  step out_of_descriptors(int error);
+  void pause();
+  void turn_away(int handle);
+
+  event_loop::impl& loop_;
+  tcp protocol_;
+  tcp::acceptor socket_;
+  asio::steady_timer pause_;
+  std::function<bool()> wanted_;
+  std::string farewell_;
+  handler accepted_;
+  rare_log log_;
+  int spare_ = -1;  // given up to accept, and turn away, a connection when there is no other left
+};
+
+}  // namespace hedgerow::net

@@ -1,0 +1,55 @@
+#pragma once
+// From an address as text to a connected socket, or to what the failure proves.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/asio.h"
+#include "net/loop_impl.h"
+#include "ports/transport.h"
+
+namespace hedgerow::net {
+
+// What an error of connect, or of a read before the other side has said a word, proves: only
+// ECONNREFUSED and ECONNRESET come from the other host, and say that nobody is there. All others
+// are silence: our own host (no route, no port, no descriptor) or a time-out.
+ports::dial_failure failure_of(int error);
+
+// A port of the ephemeral range on which nobody listens can be given to the very socket that
+// connects to it; TCP then joins both ends of it. That is a refusal.
+bool is_connected_to_itself(const tcp::socket& socket);
+
+class connector : public std::enable_shared_from_this<connector> {
+ public:
+  struct outcome {
+    std::shared_ptr<tcp::socket> socket;  // null: failed
+    ports::dial_failure why = ports::dial_failure::silent;
+    std::string text;
+  };
+  using handler = std::function<void(outcome)>;
+
+  connector(event_loop::impl& loop, handler done);
+
+  // Calls the handler once, within a turn, never from within start or after cancel. A name is
+  // resolved, and its addresses are tried in order; it counts as refused only if all refused.
+  void start(const std::string& address);
+  void cancel();
+
+ private:
+  void try_next();
+  void connected(const boost_error& failed);
+  void failed_one(int error);
+  void finish(outcome result);
+
+  event_loop::impl& loop_;
+  handler done_;
+  std::string address_;
+  tcp::resolver resolver_;
+  std::shared_ptr<tcp::socket> socket_;
+  std::vector<tcp::endpoint> left_;  // to be tried, from the back
+  outcome failure_{nullptr, ports::dial_failure::refused, {}};
+};
+
+}  // namespace hedgerow::net

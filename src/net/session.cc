@@ -1,0 +1,272 @@
+#include "net/session.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "base/assert.h"
+#include "wire/codec.h"
+
+namespace hedgerow::net {
+namespace {
+
+constexpr std::size_t pieces_per_write = 64;
+// A connection that takes all we have lets the others have their turn after as many writes.
+constexpr int writes_per_turn = 8;
+
+std::string text_of(int error) {
+  return std::system_category().message(error);
+}
+
+}  // namespace
+
+session::session(event_loop::impl& loop, session_host& host, ports::connection_id id)
+    : loop_(loop),
+      host_(host),
+      id_(id),
+      timer_(loop.context),
+      reader_(wire::stage::awaiting_hello, host.options().payload_limit),
+      queue_(host.options().payload_limit, host.options().queue_bytes_max) {}
+
+void session::dial(const std::string& address, const incarnation& expected, nanoseconds patience) {
+  dialer_ = true;
+  address_ = address;
+  expected_ = expected;
+  reader_.set_stage(wire::stage::awaiting_answer);
+  set_deadline(patience);
+  connector_ =
+      std::make_shared<connector>(loop_, [self = shared_from_this()](connector::outcome result) {
+        self->connected(std::move(result));
+      });
+  connector_->start(address);
+}
+
+void session::accept(tcp::socket socket) {
+  set_deadline(host_.options().handshake_timeout);
+  begin(std::move(socket));
+}
+
+void session::give_up(const std::string& why) {
+  if (state_ != state::closed) dial_failed(ports::dial_failure::silent, why);
+}
+
+void session::begin(tcp::socket socket) {
+  state_ = state::greeting;
+  stream_.emplace(std::move(socket));
+  stream_->tune();
+  wait_readable();
+}
+
+void session::connected(connector::outcome result) {
+  if (state_ != state::connecting) return;
+  connector_.reset();
+  if (!result.socket) {
+    dial_failed(result.why, std::move(result.text));
+    return;
+  }
+  begin(std::move(*result.socket));
+  std::string frame;
+  const wire::hello hello{wire::protocol_version, host_.options().group, host_.self(), expected_};
+  if (const auto done = wire::encode(hello, frame); !done) {
+    dial_failed(ports::dial_failure::silent, done.error().message());
+    return;
+  }
+  queue_.push_frame(std::move(frame));
+  host_.wants_flush(shared_from_this());
+}
+
+void session::wait_readable() {
+  stream_->wait_readable([self = shared_from_this()](const boost_error&) {
+    if (self->state_ != state::closed) self->loop_.turn([&] { self->on_readable(); });
+  });
+}
+
+void session::wait_writable() {
+  write_waiting_ = true;
+  stream_->wait_writable([self = shared_from_this()](const boost_error&) {
+    self->write_waiting_ = false;
+    if (self->state_ != state::closed) self->loop_.turn([&] { self->flush(); });
+  });
+}
+
+void session::on_readable() {
+  if (state_ == state::closing) {
+    discard_input();
+    return;
+  }
+  const io_outcome got = stream_->read(reader_.space(host_.scratch()));
+  if (got.end || got.error != 0) {
+    lost(got.error);
+    return;
+  }
+  if (got.bytes > 0) {
+    reader_.arrived(got.bytes);
+    take_frames();
+  }
+  if (state_ != state::closed) wait_readable();
+}
+
+// Waits for the other side's end: closing earlier, with bytes unread, would be a RST. Whoever has
+// said its last word may still be listening to ours.
+void session::discard_input() {
+  const io_outcome got = stream_->read(host_.scratch());
+  if (got.error != 0 || (got.end && queue_.empty())) {
+    over({});
+  } else if (got.end) {
+    input_ended_ = true;
+  } else {
+    wait_readable();
+  }
+}
+
+void session::take_frames() {
+  while (state_ == state::greeting || state_ == state::open) {
+    auto next = reader_.next();
+    if (!next) {
+      const std::string text = "protocol error: " + next.error().message();
+      if (state_ == state::open) {
+        over({ending::kind::closed, {}, {}, text});
+      } else if (dialer_) {
+        dial_failed(ports::dial_failure::rejected, text);
+      } else {
+        over({});
+      }
+      return;
+    }
+    if (!*next) return;
+    handle(std::move(**next));
+  }
+}
+
+void session::handle(wire::frame&& in) {
+  if (state_ == state::greeting) {
+    dialer_ ? on_answer(in) : on_hello(in.body);
+    return;
+  }
+  auto what = wire::decode(std::move(in));
+  if (what) {
+    host_.on_session_message(*this, std::move(*what));
+  } else {
+    over({ending::kind::closed, {}, {}, "protocol error: " + what.error().message()});
+  }
+}
+
+void session::opened(const ports::peer& other) {
+  state_ = state::open;
+  reader_.set_stage(wire::stage::open);
+  timer_.cancel();
+  host_.on_session_open(*this, other);
+}
+
+bool session::send(const message::any& what) {
+  if (state_ != state::open || write_error_ != 0 || !queue_.push(what)) return false;
+  if (!flush_wanted_ && !write_waiting_) {
+    flush_wanted_ = true;
+    host_.wants_flush(shared_from_this());
+  }
+  return true;
+}
+
+void session::flush() {
+  flush_wanted_ = false;
+  if (!stream_ || state_ == state::closed || write_waiting_) return;
+  write_some();
+  if (!queue_.empty()) {
+    wait_writable();
+  } else if (state_ == state::closing) {
+    stream_->end_writing();
+    if (input_ended_) over({});
+  }
+}
+
+void session::write_some() {
+  std::array<iovec, pieces_per_write> pieces{};
+  for (int i = 0; i < writes_per_turn && !queue_.empty(); ++i) {
+    const std::size_t count = queue_.gather(pieces);
+    std::size_t wanted = 0;
+    for (std::size_t n = 0; n < count; ++n)
+      wanted += pieces.at(n).iov_len;
+    const io_outcome put = stream_->write({pieces.data(), count});
+    if (put.error != 0) {
+      // What has arrived is still read, a rejection for one; then reading finds the end.
+      write_error_ = put.error;
+      queue_.clear();
+      stream_->end_both();
+      return;
+    }
+    queue_.sent(put.bytes);
+    if (put.bytes < wanted) return;
+  }
+}
+
+void session::close() {
+  if (state_ == state::closing || state_ == state::closed) return;
+  if (state_ != state::open) {
+    drop();
+    return;
+  }
+  state_ = state::closing;
+  set_deadline(host_.options().linger);
+  host_.wants_flush(shared_from_this());
+}
+
+void session::drop() {
+  if (state_ == state::closed) return;
+  if ((state_ == state::open || state_ == state::closing) && write_error_ == 0) write_some();
+  state_ = state::closed;
+  timer_.cancel();
+  if (connector_) connector_->cancel();
+  connector_.reset();
+  if (stream_) stream_->close();
+  queue_.clear();
+}
+
+void session::set_deadline(nanoseconds from_now) {
+  timer_.expires_after(from_now);
+  timer_.async_wait([self = shared_from_this()](const boost_error& cancelled) {
+    if (!cancelled && self->state_ != state::closed) {
+      self->loop_.turn([&] { self->on_deadline(); });
+    }
+  });
+}
+
+void session::on_deadline() {
+  // A handler that was on its way when the deadline was moved or cancelled.
+  if (state_ == state::open || timer_.expiry() > std::chrono::steady_clock::now()) return;
+  if (dialer_ && state_ != state::closing) {
+    dial_failed(ports::dial_failure::silent, fmt::format("no answer from {} in time", address_));
+  } else {
+    over({});
+  }
+}
+
+// The other side's end, or an error: of reading, or of writing before.
+void session::lost(int error) {
+  if (error == 0) error = write_error_;
+  const std::string text = error != 0 ? text_of(error) : "closed by the other side";
+  if (state_ == state::open) {
+    over({ending::kind::closed, {}, {}, text});
+  } else if (dialer_) {
+    dial_failed(failure_of(error), fmt::format("{} did not answer: {}", address_, text));
+  } else {
+    over({});
+  }
+}
+
+void session::dial_failed(ports::dial_failure why, std::string text,
+                          std::optional<ports::peer> actual) {
+  over({ending::kind::dial_failed, why, std::move(actual), std::move(text)});
+}
+
+void session::over(ending how) {
+  HEDGEROW_ASSERT(state_ != state::closed);
+  const auto self = shared_from_this();
+  drop();
+  host_.on_session_over(*this, how);
+}
+
+}  // namespace hedgerow::net

@@ -1,0 +1,125 @@
+#pragma once
+// One connection: handshake, frames in, frames out.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <hedgerow/error.h>
+
+#include "net/asio.h"
+#include "net/connector.h"
+#include "net/loop_impl.h"
+#include "net/out_queue.h"
+#include "net/stream.h"
+#include "ports/transport.h"
+#include "wire/frame.h"
+#include "wire/handshake.h"
+
+namespace hedgerow::net {
+
+class session;
+
+// How a session ended, for the listener; never about what we ended ourselves.
+struct ending {
+  enum class kind : std::uint8_t { silent, dial_failed, closed };
+
+  kind what = kind::silent;
+  ports::dial_failure why = ports::dial_failure::silent;  // dial_failed
+  std::optional<ports::peer> actual;                      // dial_failed
+  std::string text;
+};
+
+// What a session needs of the transport it belongs to.
+class session_host {
+ public:
+  struct settings {
+    std::string group;
+    std::size_t payload_limit = 0;
+    std::size_t queue_bytes_max = 0;
+    nanoseconds handshake_timeout{};
+    nanoseconds linger{};
+  };
+
+  virtual ~session_host() = default;
+  virtual const settings& options() const = 0;
+  virtual const ports::peer& self() const = 0;
+  // Where all sessions receive, one after the other.
+  virtual std::span<char> scratch() = 0;
+  // Asks for a flush() at the end of this turn.
+  virtual void wants_flush(std::shared_ptr<session> who) = 0;
+  virtual void on_session_open(session& who, const ports::peer& other) = 0;
+  virtual void on_session_message(session& who, message::any&& what) = 0;
+  // Once, as the last call, unless drop() was called before.
+  virtual void on_session_over(session& who, const ending& how) = 0;
+};
+
+class session : public std::enable_shared_from_this<session> {
+ public:
+  // The host must outlive the session, up to its drop() or its end.
+  session(event_loop::impl& loop, session_host& host, ports::connection_id id);
+
+  // One of these, once.
+  void dial(const std::string& address, const incarnation& expected, nanoseconds patience);
+  void accept(tcp::socket socket);
+  void give_up(const std::string& why);  // a dial that is not even tried
+
+  ports::connection_id id() const { return id_; }
+  bool is_closed() const { return state_ == state::closed; }
+
+  // False: not open, or its queue is full.
+  [[nodiscard]] bool send(const message::any& what);
+  // Writes what is queued, as far as the network takes it.
+  void flush();
+  // What is queued, then the end, within the linger time. Before the session is open: drop().
+  void close();
+  // At once. No calls to the host from now on.
+  void drop();
+
+ private:
+  enum class state : std::uint8_t { connecting, greeting, open, closing, closed };
+
+  void begin(tcp::socket socket);
+  void connected(connector::outcome result);
+  void write_some();
+  void wait_readable();
+  void wait_writable();
+  void on_readable();
+  void discard_input();
+  void take_frames();
+  void handle(wire::frame&& in);
+  void on_hello(std::string_view body);
+  void on_answer(const wire::frame& in);
+  void on_welcome(std::string_view body);
+  std::optional<wire::rejection> objection(const wire::hello& hello) const;
+  void reject(const wire::rejection& why);
+  void opened(const ports::peer& other);
+
+  void set_deadline(nanoseconds from_now);
+  void on_deadline();
+  void lost(int error);
+  void dial_failed(ports::dial_failure why, std::string text,
+                   std::optional<ports::peer> actual = std::nullopt);
+  void over(ending how);
+
+  event_loop::impl& loop_;
+  session_host& host_;
+  const ports::connection_id id_;
+  state state_ = state::connecting;
+  bool dialer_ = false;
+  bool write_waiting_ = false;
+  bool flush_wanted_ = false;
+  bool input_ended_ = false;  // while closing
+  int write_error_ = 0;
+  incarnation expected_;
+  std::string address_;  // dialed
+  std::shared_ptr<connector> connector_;
+  std::optional<stream> stream_;
+  asio::steady_timer timer_;
+  wire::frame_reader reader_;
+  out_queue queue_;
+};
+
+}  // namespace hedgerow::net

@@ -1,0 +1,121 @@
+// The handshake of a session: see wire/handshake.h for what is said.
+
+#include <string>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "net/session.h"
+#include "wire/handshake.h"
+
+namespace hedgerow::net {
+namespace {
+
+wire::rejection rejected(wire::rejection_code code, std::string text) {
+  return {wire::protocol_version, code, std::move(text), std::nullopt};
+}
+
+std::string version_text(std::uint32_t theirs) {
+  return fmt::format("protocol version {} here, {} there", wire::protocol_version, theirs);
+}
+
+}  // namespace
+
+void session::on_hello(std::string_view body) {
+  const auto hello = wire::decode_hello(body);
+  if (!hello) {
+    reject(rejected(wire::rejection_code::malformed, hello.error().message()));
+    return;
+  }
+  if (const auto why = objection(*hello)) {
+    reject(*why);
+    return;
+  }
+  std::string frame;
+  if (const auto done = wire::encode(wire::welcome{wire::protocol_version, host_.self()}, frame);
+      !done) {
+    reject(rejected(wire::rejection_code::not_ready, done.error().message()));
+    return;
+  }
+  queue_.push_frame(std::move(frame));
+  host_.wants_flush(shared_from_this());
+  opened(hello->sender);
+}
+
+std::optional<wire::rejection> session::objection(const wire::hello& hello) const {
+  const ports::peer& self = host_.self();
+  if (hello.version != wire::protocol_version) {
+    return rejected(wire::rejection_code::wrong_version, version_text(hello.version));
+  }
+  if (hello.group != host_.options().group) {
+    return rejected(wire::rejection_code::wrong_group,
+                    fmt::format("this is a node of group '{}'", host_.options().group));
+  }
+  if (self.incarnation.empty()) {
+    return rejected(wire::rejection_code::not_ready, "this node has not started yet");
+  }
+  // S1: whoever expects somebody else learns who is here.
+  if (!hello.expected.empty() && hello.expected != self.incarnation) {
+    auto why =
+        rejected(wire::rejection_code::other_incarnation,
+                 fmt::format("this is {}, incarnation {}", self.name, to_string(self.incarnation)));
+    why.actual = self;
+    return why;
+  }
+  if (hello.sender.incarnation == self.incarnation) {
+    return rejected(wire::rejection_code::oneself, "a node does not connect to itself");
+  }
+  return std::nullopt;
+}
+
+void session::reject(const wire::rejection& why) {
+  std::string frame;
+  if (!wire::encode(why, frame)) {
+    over({});
+    return;
+  }
+  queue_.push_frame(std::move(frame));
+  state_ = state::closing;
+  set_deadline(host_.options().linger);
+  host_.wants_flush(shared_from_this());
+}
+
+void session::on_answer(const wire::frame& in) {
+  if (in.type == wire::frame_type::welcome) {
+    on_welcome(in.body);
+    return;
+  }
+  const auto rejection = wire::decode_rejection(in.body);
+  if (!rejection) {
+    dial_failed(ports::dial_failure::rejected, rejection.error().message());
+    return;
+  }
+  const bool other = rejection->code == wire::rejection_code::other_incarnation &&
+                     rejection->actual && !expected_.empty() &&
+                     rejection->actual->incarnation != expected_;
+  dial_failed(other ? ports::dial_failure::other_incarnation : ports::dial_failure::rejected,
+              fmt::format("{} refused the connection: {}", address_, rejection->text),
+              rejection->actual);
+}
+
+void session::on_welcome(std::string_view body) {
+  const auto welcome = wire::decode_welcome(body);
+  if (!welcome) {
+    dial_failed(ports::dial_failure::rejected, welcome.error().message());
+    return;
+  }
+  if (welcome->version != wire::protocol_version) {
+    dial_failed(ports::dial_failure::rejected, version_text(welcome->version));
+    return;
+  }
+  const ports::peer& actual = welcome->receiver;
+  if (!expected_.empty() && actual.incarnation != expected_) {
+    dial_failed(ports::dial_failure::other_incarnation,
+                fmt::format("{} is now incarnation {}", address_, to_string(actual.incarnation)),
+                actual);
+    return;
+  }
+  opened(actual);
+}
+
+}  // namespace hedgerow::net

@@ -1,0 +1,67 @@
+#pragma once
+// The transport over TCP.
+//
+// A message leaves at the end of the loop's turn that has sent it: one system call takes all that a
+// turn has sent on a connection. A connection that nobody answers, or whose peer says nonsense,
+// ends; the transport itself goes on whatever happens to its sockets.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <hedgerow/error.h>
+
+#include "model/limits.h"
+#include "net/event_loop.h"
+#include "ports/log.h"
+#include "ports/transport.h"
+
+namespace hedgerow::net {
+
+struct transport_options {
+  std::string group;  // only who names the same may connect; at most 255 bytes
+  // host:port, where port 0 is any free one; an IPv6 host in brackets. Empty: do not listen (a
+  // client).
+  std::string listen;
+  std::string advertise;            // host or host:port for others to dial, if not where it listens
+  bool allow_non_loopback = false;  // --insecure
+
+  std::size_t payload_bytes_max = limits::payload_bytes_default;
+  std::size_t queue_bytes_max = limits::connection_queue_bytes_max;
+  std::size_t connections_max = limits::connections_max;
+  std::size_t strangers_max = 256;  // accepted, and have not said hello yet
+  nanoseconds handshake_timeout = seconds(2);
+  nanoseconds linger = seconds(1);  // of a closed connection that has something to write
+};
+
+class transport final : public ports::transport {
+ public:
+  // Listens at once (the kernel then takes connections), but accepts nobody before assume(). Fails
+  // with address_in_use or invalid_argument, with a text for the user. A name in `listen` is
+  // resolved here and may block for seconds; otherwise confined to the loop's thread, like the
+  // rest. The loop, the listener and the log must outlive it; it may be destroyed by a callback.
+  static result<std::unique_ptr<transport>> open(event_loop& loop,
+                                                 ports::transport_listener& listener,
+                                                 ports::log& log, transport_options options);
+  // Writes what can be written without waiting, and closes everything.
+  ~transport() override;
+
+  // Where others can dial it; empty for a client.
+  const std::string& address() const;
+
+  // Requires: name and address within their limits. A member without incarnation turns everybody
+  // away and cannot dial: it is nobody yet.
+  void assume(const ports::peer& self) override;
+  ports::connection_id dial(const std::string& address, const incarnation& expected,
+                            nanoseconds patience) override;
+  [[nodiscard]] bool send(ports::connection_id id, const message::any& what) override;
+  void close(ports::connection_id id) override;
+
+ private:
+  class impl;
+  explicit transport(std::unique_ptr<impl> inside);
+
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace hedgerow::net

@@ -1,0 +1,228 @@
+#include "node/engine/client_engine.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "base/random.h"
+#include "core/membership/session.h"
+
+namespace hedgerow::engine {
+namespace {
+
+constexpr nanoseconds dial_patience = milliseconds{1000};
+constexpr nanoseconds look_again = milliseconds{200};
+
+core::target target_of(const member& m) {
+  return {m.name, m.address, m.incarnation};
+}
+
+}  // namespace
+
+client_engine::client_engine(ports_in_use ports, client_listener& owner,
+                             std::size_t payload_bytes_max, std::uint64_t seed)
+    : ports_(ports),
+      owner_(owner),
+      self_{base::mix(seed), base::mix(seed + 1)},
+      calls_({}, payload_bytes_max),
+      links_(ports.transport, dial_patience),
+      view_(std::make_shared<const hedgerow::view>()) {}
+
+template <class Event>
+void client_engine::turn(Event event) {
+  if (in_turn_) {
+    event();
+    return;
+  }
+  in_turn_ = true;
+  now_ = ports_.clock.now();
+  event();
+  if (now_.boot >= feed_retry_) {
+    feed_retry_ = boot_time::never();
+    follow_next();
+  }
+  calls_.tick(now_.boot, effects_);
+  drain();
+  const boot_time at =
+      std::max(std::min(calls_.next_wake(), feed_retry_), now_.boot + milliseconds{1});
+  if (at != armed_) ports_.timers.wake_at(at);
+  armed_ = at;
+  in_turn_ = false;
+}
+
+void client_engine::drain() {
+  while (!effects_.empty()) {
+    auto batch = std::exchange(effects_, {});
+    for (auto& e : batch) {
+      if (auto* t = std::get_if<core::call_effect::transmit>(&e)) {
+        const auto request = t->request.id;
+        const auto carried = links_.carry(t->to, std::move(t->request));
+        if (carried == links::carried::sent) calls_.on_sent(request);
+        if (carried == links::carried::no)
+          calls_.on_unsent(now_.boot, request, "no connection to " + t->to.address, false,
+                           effects_);
+      } else if (const auto* f = std::get_if<core::call_effect::forget>(&e)) {
+        links_.forget(f->to, f->request);
+      } else if (auto* s = std::get_if<core::call_effect::send_done>(&e)) {
+        owner_.on_send_done(s->id, std::move(s->outcome));
+      } else if (auto* r = std::get_if<core::call_effect::broadcast_reply>(&e)) {
+        owner_.on_broadcast_reply(r->id, std::move(r->answer));
+      } else if (auto* d = std::get_if<core::call_effect::broadcast_done>(&e)) {
+        owner_.on_broadcast_done(d->id);
+      }
+    }
+  }
+}
+
+void client_engine::start() {
+  turn([this] {
+    ports_.transport.assume({ports::peer_role::client, {}, {}, self_});
+    owner_.on_addresses_wanted();
+  });
+}
+
+void client_engine::on_wake() {
+  turn([] {});
+}
+
+void client_engine::offer(const std::vector<std::string>& addresses) {
+  turn([&] {
+    for (const auto& a : addresses) {
+      const bool known = std::find(candidates_.begin(), candidates_.end(), a) != candidates_.end();
+      if (!known && !a.empty()) candidates_.push_back(a);
+    }
+    if (candidates_.empty()) {
+      if (problem_.empty()) problem_ = "no agent of this group is known";
+      feed_retry_ = now_.boot + look_again;
+    } else {
+      follow_next();
+    }
+  });
+}
+
+void client_engine::follow_next() {
+  if (feed_ != 0 || stopped_) return;
+  if (candidates_.empty()) {
+    owner_.on_addresses_wanted();
+    return;
+  }
+  dialled_ = candidates_.front();
+  candidates_.pop_front();
+  feed_ = ports_.transport.dial(dialled_, {}, dial_patience);
+  feed_open_ = false;
+}
+
+void client_engine::send(core::call_id id, bytes payload, boot_time deadline) {
+  turn([&] { calls_.send(now_.boot, id, std::move(payload), deadline, effects_); });
+}
+
+void client_engine::broadcast(core::call_id id, bytes payload, boot_time deadline) {
+  turn([&] {
+    std::vector<core::target> to;
+    for (const auto& m : view_->members)
+      to.push_back(target_of(m));
+    calls_.broadcast(now_.boot, id, std::move(payload), deadline, std::move(to), effects_);
+  });
+}
+
+void client_engine::stop() {
+  turn([&] {
+    stopped_ = true;
+    calls_.stop(effects_);
+  });
+}
+
+leader_info client_engine::leader() const {
+  leader_info known = leader_;
+  const auto left = std::max(nanoseconds{0}, leader_until_ - ports_.clock.now().boot);
+  if (known.known()) known.remaining = std::chrono::duration_cast<milliseconds>(left);
+  return known;
+}
+
+void client_engine::settle(const links::outcome& o, const std::string& why, bool gone) {
+  for (const auto r : o.sent)
+    calls_.on_sent(r);
+  for (const auto r : o.unsent)
+    calls_.on_unsent(now_.boot, r, why, gone, effects_);
+  for (const auto r : o.cut)
+    calls_.on_cut(now_.boot, r, why, effects_);
+}
+
+void client_engine::on_open(ports::connection_id id, const ports::peer& who) {
+  turn([&] {
+    if (id != feed_) {
+      settle(links_.on_open(id, who), "its queue is full", false);
+      return;
+    }
+    feed_open_ = ports_.transport.send(id, message::subscribe{});
+  });
+}
+
+void client_engine::on_dial_failed(ports::connection_id id, ports::dial_failure why,
+                                   const std::optional<ports::peer>& /*actual*/,
+                                   const std::string& text) {
+  turn([&] {
+    if (id != feed_) {
+      const bool gone =
+          why == ports::dial_failure::refused || why == ports::dial_failure::other_incarnation;
+      settle(links_.on_dial_failed(id), text, gone);
+      return;
+    }
+    problem_ = "no answer from " + dialled_ + ": " + text;
+    feed_ = 0;
+    feed_retry_ = candidates_.empty() ? now_.boot + look_again : now_.boot;
+  });
+}
+
+void client_engine::on_closed(ports::connection_id id, const std::string& why) {
+  turn([&] {
+    if (id != feed_) {
+      settle(links_.on_closed(id), why, false);
+      return;
+    }
+    feed_ = 0;
+    feed_open_ = false;
+    // Any member will do; what was known stays until somebody knows better.
+    for (const auto& m : view_->members) {
+      if (m.address != dialled_) candidates_.push_back(m.address);
+    }
+    feed_retry_ = now_.boot;
+  });
+}
+
+void client_engine::on_message(ports::connection_id id, message::any&& what) {
+  turn([&] {
+    if (auto* r = std::get_if<message::reply>(&what)) {
+      links_.answered(r->id);
+      calls_.on_reply(now_.boot, std::move(*r), effects_);
+    } else if (id != feed_) {
+      return;
+    } else if (const auto* v = std::get_if<message::view_push>(&what)) {
+      accept(v->view);
+    } else if (const auto* n = std::get_if<message::leader_news>(&what)) {
+      accept(*n);
+    }
+  });
+}
+
+void client_engine::accept(const view_ptr& offered) {
+  if (offered->id <= view_->id) return;
+  const view_change change = core::compare(*view_, offered);
+  view_ = offered;
+  view_since_ = now_.boot;
+  owner_.on_view(change);
+}
+
+void client_engine::accept(const message::leader_news& news) {
+  if (news.token != 0 && news.token < leader_.token) return;
+  const bool same = news.token == leader_.token && news.incarnation == leader_.incarnation;
+  leader_ = {news.name, news.address, news.incarnation, news.token,
+             milliseconds{news.remaining_ms}};
+  leader_until_ = now_.boot + milliseconds{news.remaining_ms};
+  view_since_ = now_.boot - milliseconds{news.view_age_ms};
+  std::optional<core::target> at;
+  if (leader_.known()) at = core::target{news.name, news.address, news.incarnation};
+  calls_.on_leader(now_.boot, at, effects_);
+  if (!same) owner_.on_leader(leader_);
+}
+
+}  // namespace hedgerow::engine

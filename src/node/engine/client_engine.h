@@ -1,0 +1,100 @@
+#pragma once
+// A client's loop: follows one node of the group for views and leader news, and carries calls.
+//
+// Deterministic and confined to the loop's thread, like engine. Goes on to another node when the
+// one that it follows is gone or silent.
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include <hedgerow/leadership.h>
+#include <hedgerow/message.h>
+
+#include "core/messaging/calls.h"
+#include "node/engine/links.h"
+#include "ports/clock.h"
+#include "ports/log.h"
+#include "ports/timers.h"
+#include "ports/transport.h"
+
+namespace hedgerow::engine {
+
+class client_listener {
+ public:
+  virtual ~client_listener() = default;
+  virtual void on_view(const view_change& change) = 0;
+  virtual void on_leader(const leader_info& leader) = 0;
+  virtual void on_send_done(core::call_id id, result<reply> outcome) = 0;
+  virtual void on_broadcast_reply(core::call_id id, member_reply answer) = 0;
+  virtual void on_broadcast_done(core::call_id id) = 0;
+  // Nobody answers at the addresses known: answer with `offer`, now or later.
+  virtual void on_addresses_wanted() = 0;
+};
+
+class client_engine final : public ports::transport_listener {
+ public:
+  struct ports_in_use {
+    ports::clock& clock;
+    ports::transport& transport;
+    ports::timers& timers;
+    ports::log& log;
+  };
+
+  client_engine(ports_in_use ports, client_listener& owner, std::size_t payload_bytes_max,
+                std::uint64_t seed);
+
+  void start();
+  void on_wake();
+  // Where nodes of the group may be found; none is an answer too.
+  void offer(const std::vector<std::string>& addresses);
+  void send(core::call_id id, bytes payload, boot_time deadline);
+  void broadcast(core::call_id id, bytes payload, boot_time deadline);
+  // Ends all calls.
+  void stop();
+
+  view_ptr view() const { return view_; }
+  nanoseconds view_age() const { return ports_.clock.now().boot - view_since_; }
+  leader_info leader() const;
+  // What was tried last in vain; for error texts.
+  const std::string& problem() const { return problem_; }
+
+  void on_open(ports::connection_id id, const ports::peer& who) override;
+  void on_dial_failed(ports::connection_id id, ports::dial_failure why,
+                      const std::optional<ports::peer>& actual, const std::string& text) override;
+  void on_message(ports::connection_id id, message::any&& what) override;
+  void on_closed(ports::connection_id id, const std::string& why) override;
+
+ private:
+  template <class Event>
+  void turn(Event event);
+  void drain();
+  void follow_next();
+  void accept(const view_ptr& offered);
+  void accept(const message::leader_news& news);
+  void settle(const links::outcome& o, const std::string& why, bool gone);
+
+  ports_in_use ports_;
+  client_listener& owner_;
+  hedgerow::incarnation self_;
+  core::calls calls_;
+  core::call_effects effects_;
+  links links_;
+
+  reading now_;
+  bool in_turn_ = false;
+  bool stopped_ = false;
+  boot_time armed_ = boot_time::never();
+  ports::connection_id feed_ = 0;  // being dialled, or open
+  bool feed_open_ = false;
+  boot_time feed_retry_ = boot_time::never();
+  std::deque<std::string> candidates_;
+  std::string dialled_;
+  std::string problem_;
+  view_ptr view_;
+  boot_time view_since_;
+  leader_info leader_;
+  boot_time leader_until_;
+};
+
+}  // namespace hedgerow::engine

@@ -1,0 +1,232 @@
+#include "node/engine/engine.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "node/engine/state.h"
+
+namespace hedgerow::engine {
+
+engine::engine(options with, ports_in_use ports, listener& owner)
+    : state_(std::make_unique<state>(std::move(with), ports, owner)) {}
+
+engine::~engine() = default;
+
+void engine::start() {
+  state_->turn([&] { state_->start(); });
+}
+void engine::on_wake() {
+  state_->turn([] {});
+}
+void engine::stop() {
+  state_->turn([&] { state_->stop(); });
+}
+void engine::send(call_id id, bytes payload, boot_time deadline) {
+  state_->turn([&] { state_->send(id, std::move(payload), deadline); });
+}
+void engine::broadcast(call_id id, bytes payload, boot_time deadline, bool skip_self) {
+  state_->turn([&] { state_->broadcast(id, std::move(payload), deadline, skip_self); });
+}
+view_ptr engine::view() const {
+  return state_->view();
+}
+leader_info engine::leader() const {
+  return state_->leader(state_->ports().clock.now());
+}
+hedgerow::incarnation engine::incarnation() const {
+  return state_->incarnation();
+}
+leadership engine::leadership_now() const {
+  return state_->cell().judge(state_->ports().clock.now().truth);
+}
+const leadership_cell& engine::cell() const {
+  return state_->cell();
+}
+
+void engine::on_lease_reply(ports::request_id id, const ports::lease_reply& reply) {
+  state_->turn([&] { state_->on_lease_reply(id, reply); });
+}
+void engine::on_view_reply(ports::request_id id, const ports::view_reply& reply) {
+  state_->turn([&] { state_->on_view_reply(id, reply); });
+}
+void engine::on_open(ports::connection_id id, const ports::peer& who) {
+  state_->turn([&] { state_->on_open(id, who); });
+}
+void engine::on_dial_failed(ports::connection_id id, ports::dial_failure why,
+                            const std::optional<ports::peer>& /*actual*/, const std::string& text) {
+  state_->turn([&] { state_->on_dial_failed(id, why, text); });
+}
+void engine::on_message(ports::connection_id id, message::any&& what) {
+  state_->turn([&] { state_->on_message(id, std::move(what)); });
+}
+void engine::on_closed(ports::connection_id id, const std::string& why) {
+  state_->turn([&] { state_->on_closed(id, why); });
+}
+void engine::on_job_done(ports::job_id id, ports::job_result outcome) {
+  state_->turn([&] { state_->on_job_done(id, std::move(outcome)); });
+}
+
+engine::state::state(options with, ports_in_use ports, listener& owner)
+    : options_(std::move(with)),
+      ports_(ports),
+      owner_(owner),
+      random_(options_.seed),
+      lease_(options_.lease,
+             {options_.self.name, {}, options_.self.address, std::string(ports.clock.scale())},
+             base::mix(options_.seed)),
+      observer_(options_.membership),
+      session_(options_.membership, options_.self),
+      view_leader_(options_.membership, options_.store_patience),
+      calls_(options_.self.name, options_.payload_bytes_max),
+      inbox_(options_.self.name),
+      links_(ports.transport, options_.membership.silence()) {}
+
+hedgerow::incarnation engine::state::fresh_incarnation() {
+  return {random_.next(), random_.next()};
+}
+
+ports::peer engine::state::self_as_peer() const {
+  const auto& self = session_.self();
+  return {ports::peer_role::member, self.name, self.address, self.incarnation};
+}
+
+void engine::state::say(severity level, const std::string& text) const {
+  if (ports_.log.wants(level)) ports_.log.write(level, text);
+}
+
+void engine::state::start() {
+  const auto life = fresh_incarnation();
+  session_.reincarnate(now_.boot, life);
+  ports_.transport.assume(self_as_peer());
+  lease_.reincarnate(now_, life, lease_effects_);
+}
+
+void engine::state::begin_turn() {
+  in_turn_ = true;
+  now_ = ports_.clock.now();
+  // D3: a loop that wakes this late was not running; what it has not heard proves nothing.
+  if (armed_ != boot_time::never() && now_.boot - armed_ > options_.membership.probe_period) {
+    say(severity::warning, "this process stood still for " +
+                               std::to_string((now_.boot - armed_).count() / 1'000'000) + " ms");
+    observer_.on_pause(now_.boot);
+    view_leader_.on_pause(now_.boot);
+  }
+  // R10: whatever the event is, a loss that is due comes first.
+  if (now_.boot >= armed_) {
+    lease_.tick(now_, lease_effects_);
+    drain();
+  }
+}
+
+void engine::state::tick() {
+  // R10: a loss is dealt with before any other core moves.
+  lease_.tick(now_, lease_effects_);
+  drain();
+  session_.tick(now_.boot, leader_to_ask(), session_effects_);
+  view_leader_.tick(now_.boot, view_effects_);
+  calls_.tick(now_.boot, call_effects_);
+  if (told_leader_.known() && now_.truth.earliest > leader_.expires) tell_leader();
+  probe();
+}
+
+boot_time engine::state::next_wake() const {
+  boot_time at = lease_.next_wake(now_);
+  at = std::min(at, session_.next_wake(leader_to_ask()));
+  at = std::min(at, view_leader_.next_wake(now_.boot));
+  at = std::min(at, calls_.next_wake());
+  at = std::min(at, observer_.next_wake());
+  if (told_leader_.known()) {
+    const auto left = leader_.expires - now_.truth.earliest + microseconds{1};
+    at = std::min(at, now_.boot + std::max<nanoseconds>(left, milliseconds{1}));
+  }
+  return std::min(at, stop_deadline_);
+}
+
+void engine::state::end_turn() {
+  drain();
+  // What is due now is done now, but not for ever: the loop must get its turn.
+  for (int round = 0; round < 8 && stopping_ != stopping::stopped; ++round) {
+    if (next_wake() > now_.boot) break;
+    tick();
+    drain();
+  }
+  if (now_.truth.status != told_clock_) {
+    told_clock_ = now_.truth.status;
+    owner_.on_clock(told_clock_);
+  }
+  finish_stop();
+  boot_time at = stopping_ == stopping::stopped ? boot_time::never() : next_wake();
+  at = std::max(at, now_.boot + milliseconds{1});
+  if (at != armed_) ports_.timers.wake_at(at);
+  armed_ = at;
+  in_turn_ = false;
+}
+
+bool engine::state::drain_once() {
+  const auto carry_out_all = [this](auto& effects) {
+    auto batch = std::move(effects);
+    effects.clear();
+    for (auto& e : batch) {
+      std::visit([this](auto&& one) { carry_out(std::forward<decltype(one)>(one)); }, std::move(e));
+    }
+    return !batch.empty();
+  };
+  if (carry_out_all(lease_effects_)) return true;
+  if (carry_out_all(view_effects_)) return true;
+  if (carry_out_all(session_effects_)) return true;
+  if (carry_out_all(inbox_effects_)) return true;
+  return carry_out_all(call_effects_);
+}
+
+void engine::state::drain() {
+  do {
+    while (drain_once()) {
+    }
+    if (observer_.take_changed()) report();
+  } while (!lease_effects_.empty() || !view_effects_.empty() || !call_effects_.empty());
+  update_leadership();
+  while (drain_once()) {
+  }
+}
+
+// Goes as stop() does: what it holds is handed over, and it leaves if it was let in.
+void engine::state::fail_for_good(const error& why) {
+  session_.give_up();
+  owner_.on_failed(why);
+  stop();
+}
+
+// Leaves when there is nothing left to hand over, or when patience is over.
+void engine::state::stop() {
+  if (stopping_ != stopping::no) return;
+  stopping_ = stopping::leaving;
+  stop_deadline_ = now_.boot + options_.stop_patience;
+  session_.leave();
+  // R7: first nothing acts any more, then the store is told.
+  lease_.resign(now_, lease_effects_);
+  view_leader_.end();
+}
+
+void engine::state::finish_stop() {
+  if (stopping_ != stopping::leaving) return;
+  const bool late = now_.boot >= stop_deadline_;
+  if (lease_.idle() && !farewell_said_) {
+    farewell_said_ = true;
+    for (const auto& m : session_.current()->members) {
+      if (m.incarnation != incarnation())
+        links_.say({m.name, m.address, m.incarnation}, message::leave{});
+    }
+  }
+  const bool alone = session_.current()->members.size() <= 1 || leader_.token == 0 || leader_.gone;
+  const bool left = farewell_said_ && (!session_.inside() || alone);
+  if (!left && !late) return;
+  if (inbox_.running() > 0 && !late) return;
+  stopping_ = stopping::stopped;
+  stop_deadline_ = boot_time::never();
+  calls_.stop(call_effects_);
+  while (drain_once()) {
+  }
+  owner_.on_stopped();
+}
+
+}  // namespace hedgerow::engine

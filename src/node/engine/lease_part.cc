@@ -1,0 +1,166 @@
+// The engine's side of the lease: leadership, who leads, and the store's word on it.
+
+#include <algorithm>
+
+#include "node/engine/state.h"
+
+namespace hedgerow::engine {
+
+void engine::state::on_lease_reply(ports::request_id id, const ports::lease_reply& reply) {
+  lease_.on_reply(now_, id, reply, lease_effects_);
+  if (view_leader_.active()) view_leader_.on_epoch(lease_.epoch());
+  learn_from_row();
+}
+
+void engine::state::carry_out(core::lease_effect::submit&& e) {
+  ports_.store.submit(e.id, std::move(e.request), e.patience);
+}
+
+void engine::state::carry_out(core::lease_effect::gained&& e) {
+  if (view_leader_.active() && view_leader_.token() == e.token) {
+    // Resumed; a view that was committed meanwhile was not published.
+    if (view_leader_.ready())
+      view_effects_.emplace_back(core::view_effect::publish{view_leader_.current(), {}});
+    return;
+  }
+  // Nobody took it between this node's standing back and now: nobody else wanted to (C5).
+  const auto& row = lease_.known_row();
+  const bool may_condemn = stood_back_at_ != 0 && row && row->version == stood_back_at_ + 1;
+  stood_back_at_ = 0;
+  say(severity::info, "took the lease, token " + std::to_string(e.token));
+  view_leader_.begin(now_.boot, e.token, session_.self(), session_.current(), lease_.epoch(),
+                     may_condemn, view_effects_);
+}
+
+void engine::state::carry_out(core::lease_effect::suspended&& e) {
+  say(severity::warning, "leadership suspended, token " + std::to_string(e.token));
+}
+
+void engine::state::carry_out(core::lease_effect::lost&& e) {
+  view_leader_.end();
+  update_leadership();
+  ports_.handlers.leadership_ended(e.token + 1);
+  say(severity::info, "leadership lost, token " + std::to_string(e.token) + ": " + e.why);
+  forget_leader(incarnation());
+}
+
+void engine::state::carry_out(core::lease_effect::released&& e) {
+  for (const auto& m : session_.current()->members) {
+    if (m.incarnation != incarnation())
+      links_.say({m.name, m.address, m.incarnation}, message::released{e.token});
+  }
+}
+
+void engine::state::carry_out(core::lease_effect::waiting&& e) {
+  owner_.on_waiting(e.how_long, e.why);
+}
+
+void engine::state::carry_out(core::lease_effect::refused&& e) {
+  fail_for_good({errc::lease_too_long, std::move(e.why)});
+}
+
+void engine::state::carry_out(core::lease_effect::store_status&& e) {
+  say(e.available ? severity::info : severity::warning,
+      e.available ? "the store answers again" : "the store is not available: " + e.text);
+  owner_.on_store(e.available, e.text);
+}
+
+bool engine::state::may_lead(const reading& now) const {
+  return lease_.may_act(now.truth) && view_leader_.ready() &&
+         view_leader_.token() == lease_.held_token();
+}
+
+// Puts what the cores say of leadership into the cell, and tells the owner of changes.
+void engine::state::update_leadership() {
+  leadership_cell::value v;
+  if (lease_.held_token() != 0) {
+    const bool ready = view_leader_.ready() && view_leader_.token() == lease_.held_token();
+    v = {ready ? leadership_state::leading : leadership_state::suspended, lease_.held_token(),
+         lease_.act_until(), lease_.safe_after(), options_.lease.max_error};
+  }
+  cell_.store(v);
+  const bool leads = may_lead(now_);
+  if (leads && leader_.token == v.token) leader_.expires = lease_.expires();
+  if (v.state == leadership_state::leading && !leads) v.state = leadership_state::suspended;
+  // A lease that was never used is nobody's business yet.
+  if (v.state == leadership_state::suspended && announced_ == leadership_state::following) return;
+  announce(v.state, v.token);
+}
+
+void engine::state::announce(leadership_state next, fencing_token token) {
+  if (next == announced_ && token == announced_token_) return;
+  if (announced_ != leadership_state::following && token != announced_token_ && token != 0)
+    owner_.on_leadership(leadership_state::following, announced_token_);
+  const fencing_token told = token != 0 ? token : announced_token_;
+  announced_ = next;
+  announced_token_ = token;
+  owner_.on_leadership(next, told);
+  if (next != leadership_state::leading) return;
+  const auto& self = session_.self();
+  learn_leader({{self.name, self.address, self.incarnation}, token, lease_.expires(), false});
+}
+
+void engine::state::learn_from_row() {
+  const auto& row = lease_.known_row();
+  if (!row || row->released || row->token < leader_.token || row->epoch != lease_.epoch()) return;
+  // It holds the lease, and waits before it leads (R8).
+  if (row->safe_after >= now_.truth.earliest) return;
+  // Our own row counts when we lead, see announce.
+  if (row->incarnation == incarnation() || row->incarnation.empty()) return;
+  learn_leader({{row->holder, row->address, row->incarnation}, row->token, row->expires, false});
+}
+
+void engine::state::learn_leader(known_leader news) {
+  if (news.token < leader_.token) return;
+  if (news.token == leader_.token) {
+    // Only a later expiry proves that a leader that was taken for gone is there.
+    if (news.expires > leader_.expires) leader_.gone = false;
+    leader_.expires = std::max(leader_.expires, news.expires);
+    if (!told_leader_.known()) tell_leader();
+    return;
+  }
+  leader_ = std::move(news);
+  beat_nonce_ = 0;
+  beat_from_ = 0;
+  if (const auto* m = session_.current()->find(leader_.at.incarnation)) leader_.at.name = m->name;
+  update_rank();
+  tell_leader();
+}
+
+void engine::state::forget_leader(const hedgerow::incarnation& who) {
+  if (leader_.token == 0 || leader_.gone || leader_.at.incarnation != who) return;
+  leader_.gone = true;
+  tell_leader();
+}
+
+// Candidates queue up in the order of the view; those outside it come last, so that members, who
+// know the view, go first.
+void engine::state::update_rank() {
+  const auto& members = session_.current()->members;
+  unsigned rank = 0;
+  for (const auto& m : members) {
+    if (m.incarnation == incarnation()) break;
+    if (m.incarnation != leader_.at.incarnation) ++rank;
+  }
+  lease_.set_rank(std::min(rank, 20U));
+}
+
+leader_info engine::state::leader(const reading& now) const {
+  if (leader_.token == 0 || leader_.gone || now.truth.earliest > leader_.expires) return {};
+  const auto left = std::max(microseconds{0}, leader_.expires - now.truth.latest);
+  return {leader_.at.name, leader_.at.address, leader_.at.incarnation, leader_.token,
+          std::chrono::duration_cast<milliseconds>(left)};
+}
+
+void engine::state::tell_leader() {
+  const leader_info info = leader(now_);
+  std::optional<core::target> at;
+  if (info.known()) at = leader_.at;
+  calls_.on_leader(now_.boot, at, call_effects_);
+  if (info.token == told_leader_.token && info.incarnation == told_leader_.incarnation) return;
+  told_leader_ = info;
+  owner_.on_leader(info);
+  tell_subscribers_leader();
+}
+
+}  // namespace hedgerow::engine

@@ -1,0 +1,165 @@
+#include "node/engine/links.h"
+
+#include "base/mutant.h"
+
+namespace hedgerow::engine {
+
+ports::connection_id links::ensure(const core::target& to) {
+  auto& l = links_[to.incarnation];
+  if (l.open) return l.id;
+  if (l.id == 0 && !to.address.empty()) {
+    l.to = to;
+    const auto expected = HEDGEROW_MUTANT(ignore_incarnation) ? incarnation{} : to.incarnation;
+    l.id = transport_.dial(to.address, expected, dial_patience_);
+    dialled_[l.id] = to.incarnation;
+  }
+  return 0;
+}
+
+ports::connection_id links::open_to(const incarnation& who) const {
+  const auto it = links_.find(who);
+  return it == links_.end() || !it->second.open ? 0 : it->second.id;
+}
+
+bool links::say(const core::target& to, const message::any& what) {
+  const auto id = ensure(to);
+  return id != 0 && transport_.send(id, what);
+}
+
+links::carried links::carry(const core::target& to, message::request&& what) {
+  const auto id = ensure(to);
+  if (id == 0) {
+    auto& l = links_[to.incarnation];
+    if (l.id == 0) return carried::no;
+    l.waiting.push_back(std::move(what));
+    return carried::waiting;
+  }
+  const auto request = what.id;
+  if (!transport_.send(id, std::move(what))) return carried::no;
+  out_on_[request] = id;
+  return carried::sent;
+}
+
+bool links::forget(const incarnation& who, std::uint64_t request) {
+  out_on_.erase(request);
+  const auto it = links_.find(who);
+  return it != links_.end() &&
+         std::erase_if(it->second.waiting, [&](const auto& w) { return w.id == request; }) > 0;
+}
+
+void links::verify(const core::target& who) {
+  verifying_[transport_.dial(who.address, who.incarnation, dial_patience_)] = who;
+}
+
+void links::flush(link& l, outcome& o) {
+  for (auto& w : std::exchange(l.waiting, {})) {
+    const auto request = w.id;
+    if (transport_.send(l.id, std::move(w))) {
+      out_on_[request] = l.id;
+      o.sent.push_back(request);
+    } else {
+      o.unsent.push_back(request);
+    }
+  }
+}
+
+links::outcome links::on_open(ports::connection_id id, const ports::peer& who) {
+  outcome o;
+  if (const auto v = verifying_.find(id); v != verifying_.end()) {
+    o.verification = true;
+    o.peer = v->second;
+    verifying_.erase(v);
+    transport_.close(id);
+    return o;
+  }
+  peers_[id] = who;
+  const auto it = dialled_.find(id);
+  if (it == dialled_.end()) {
+    o.accepted = true;
+    return o;
+  }
+  auto& l = links_.at(it->second);
+  // With a mutant, whoever answers passes for the one that was asked for.
+  peers_[id].incarnation = it->second;
+  l.open = true;
+  o.peer = l.to;
+  flush(l, o);
+  return o;
+}
+
+links::outcome links::on_dial_failed(ports::connection_id id) {
+  outcome o;
+  if (const auto v = verifying_.find(id); v != verifying_.end()) {
+    o.verification = true;
+    o.peer = v->second;
+    verifying_.erase(v);
+    return o;
+  }
+  const auto it = dialled_.find(id);
+  if (it == dialled_.end()) return o;
+  auto l = links_.extract(it->second);
+  dialled_.erase(it);
+  o.peer = l.mapped().to;
+  for (const auto& w : l.mapped().waiting)
+    o.unsent.push_back(w.id);
+  return o;
+}
+
+links::outcome links::on_closed(ports::connection_id id) {
+  outcome o;
+  for (auto it = out_on_.begin(); it != out_on_.end();) {
+    if (it->second == id) {
+      o.cut.push_back(it->first);
+      it = out_on_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  peers_.erase(id);
+  const auto it = dialled_.find(id);
+  if (it == dialled_.end()) {
+    o.accepted = true;
+    return o;
+  }
+  o.peer = links_.at(it->second).to;
+  links_.erase(it->second);
+  dialled_.erase(it);
+  return o;
+}
+
+const ports::peer* links::peer_of(ports::connection_id id) const {
+  const auto it = peers_.find(id);
+  return it == peers_.end() ? nullptr : &it->second;
+}
+
+links::outcome links::drop(const incarnation& who) {
+  std::vector<ports::connection_id> theirs;
+  for (const auto& [id, p] : peers_) {
+    if (p.incarnation == who && p.role == ports::peer_role::member) theirs.push_back(id);
+  }
+  outcome all;
+  for (const auto id : theirs) {
+    transport_.close(id);
+    const auto o = on_closed(id);
+    all.cut.insert(all.cut.end(), o.cut.begin(), o.cut.end());
+  }
+  return all;
+}
+
+links::outcome links::reset() {
+  outcome o;
+  for (const auto& [request, id] : out_on_)
+    o.cut.push_back(request);
+  for (const auto& [who, l] : links_) {
+    for (const auto& w : l.waiting)
+      o.unsent.push_back(w.id);
+  }
+  links_.clear();
+  dialled_.clear();
+  verifying_.clear();
+  peers_.clear();
+  out_on_.clear();
+  return o;
+}
+
+}  // namespace hedgerow::engine

@@ -1,0 +1,82 @@
+#pragma once
+// The connection book: one connection of our own to each peer that we have something to say to, the
+// requests that wait for it, and the requests that are out on it.
+//
+// Answers go back on the connection on which the question came; everything else goes out on a
+// connection that we dialled ourselves, so that a peer which can't be reached at the address it
+// advertises is never mistaken for a reachable one (J1).
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/messaging/calls.h"
+#include "ports/transport.h"
+
+namespace hedgerow::engine {
+
+class links {
+ public:
+  links(ports::transport& transport, nanoseconds dial_patience)
+      : transport_(transport), dial_patience_(dial_patience) {}
+
+  // Our open connection to it, or 0; dials if there is none.
+  ports::connection_id ensure(const core::target& to);
+  // Our open connection to it, or 0.
+  ports::connection_id open_to(const incarnation& who) const;
+  // Sends on our own connection; dials and drops the message if there is none yet.
+  bool say(const core::target& to, const message::any& what);
+  // Carries a request, now or when the connection is open.
+  enum class carried : std::uint8_t { no, waiting, sent };
+  [[nodiscard]] carried carry(const core::target& to, message::request&& what);
+  // The answer came, or is not waited for any more.
+  void answered(std::uint64_t request) { out_on_.erase(request); }
+
+  // Not wanted any more. True if it had not left yet: then it never will.
+  bool forget(const incarnation& who, std::uint64_t request);
+
+  // A connection that asks who answers at an address, and is closed at once.
+  void verify(const core::target& who);
+
+  // What a notification of the transport was about.
+  struct outcome {
+    std::optional<core::target> peer;  // of our own connection
+    bool verification = false;
+    bool accepted = false;              // not dialled by us
+    std::vector<std::uint64_t> sent;    // requests that waited and have left now
+    std::vector<std::uint64_t> unsent;  // requests that certainly never left
+    std::vector<std::uint64_t> cut;     // requests whose fate is unknown
+  };
+  outcome on_open(ports::connection_id id, const ports::peer& who);
+  outcome on_dial_failed(ports::connection_id id);
+  outcome on_closed(ports::connection_id id);
+
+  const ports::peer* peer_of(ports::connection_id id) const;
+  // Closes all connections with it, after what is queued was sent.
+  outcome drop(const incarnation& who);
+  // Forgets everything; the transport has closed the connections already.
+  outcome reset();
+
+ private:
+  struct link {
+    core::target to;
+    ports::connection_id id = 0;
+    bool open = false;
+    std::vector<message::request> waiting;
+  };
+
+  void flush(link& l, outcome& o);
+
+  ports::transport& transport_;
+  nanoseconds dial_patience_;
+  std::map<incarnation, link> links_;
+  std::map<ports::connection_id, incarnation> dialled_;
+  std::map<ports::connection_id, core::target> verifying_;
+  std::map<ports::connection_id, ports::peer> peers_;     // of open connections
+  std::map<std::uint64_t, ports::connection_id> out_on_;  // requests that were sent
+};
+
+}  // namespace hedgerow::engine

@@ -1,0 +1,71 @@
+#include "node/host.h"
+
+#include <array>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+namespace hedgerow {
+namespace {
+
+constexpr auto on_loop_text = "a blocking call on the loop's thread would wait for itself";
+
+}  // namespace
+
+void open_calls::send_done(std::uint64_t id, result<reply> outcome) {
+  auto node = sends_.extract(id);
+  if (!node.empty()) node.mapped()(std::move(outcome));
+}
+
+void open_calls::broadcast_reply(std::uint64_t id, member_reply answer) {
+  const auto it = broadcasts_.find(id);
+  if (it != broadcasts_.end()) it->second.each(std::move(answer));
+}
+
+void open_calls::broadcast_done(std::uint64_t id) {
+  auto node = broadcasts_.extract(id);
+  if (!node.empty()) node.mapped().done();
+}
+
+result<reply> wait_for_reply(const net::event_loop& loop,
+                             const std::function<void(std::function<void(result<reply>)>)>& start) {
+  if (loop.on_loop_thread()) return fail(errc::invalid_argument, on_loop_text);
+  const auto promise = std::make_shared<std::promise<result<reply>>>();
+  start([promise](result<reply> outcome) { promise->set_value(std::move(outcome)); });
+  return promise->get_future().get();
+}
+
+result<std::vector<member_reply>> wait_for_replies(
+    const net::event_loop& loop,
+    const std::function<void(std::function<void(member_reply)>, std::function<void()>)>& start) {
+  if (loop.on_loop_thread()) return fail(errc::invalid_argument, on_loop_text);
+  // Answers come one after the other on the loop's thread, and the end after all of them.
+  struct gathering {
+    std::vector<member_reply> answers;
+    std::promise<void> done;
+  };
+  const auto all = std::make_shared<gathering>();
+  start([all](member_reply answer) { all->answers.push_back(std::move(answer)); },
+        [all] { all->done.set_value(); });
+  all->done.get_future().get();
+  return std::move(all->answers);
+}
+
+std::uint64_t fresh_seed() {
+  std::uint64_t seed = 0;
+  HEDGEROW_ASSERT(getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed));
+  return seed;
+}
+
+std::string host_name() {
+  std::array<char, 256> text{};
+  if (gethostname(text.data(), text.size() - 1) != 0) return {};
+  return text.data();
+}
+
+}  // namespace hedgerow

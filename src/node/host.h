@@ -1,0 +1,109 @@
+#pragma once
+// What node and client share: the loop's thread, the user's callbacks of open calls, and the log.
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <hedgerow/message.h>
+#include <hedgerow/node.h>
+#include <hedgerow/options.h>
+
+#include "net/event_loop.h"
+#include "ports/log.h"
+
+namespace hedgerow {
+
+class user_log final : public ports::log {
+ public:
+  user_log(log_sink sink, severity least) : sink_(std::move(sink)), least_(least) {}
+  void write(severity level, std::string_view text) override {
+    if (wants(level)) sink_(level, text);
+  }
+  bool wants(severity level) const override { return sink_ && level >= least_; }
+
+ private:
+  log_sink sink_;
+  severity least_;
+};
+
+// A callback that is called exactly once: with an outcome, or, if it is dropped on the way, with
+// errc::stopped.
+template <class Outcome>
+class once {
+ public:
+  explicit once(std::function<void(Outcome)> f) : f_(std::move(f)) {}
+  once(once&& other) noexcept : f_(std::exchange(other.f_, nullptr)) {}
+  once& operator=(once&&) = delete;
+  ~once() {
+    if (f_) f_(fail(errc::stopped, "stopped before the outcome was known"));
+  }
+  void operator()(Outcome outcome) { std::exchange(f_, nullptr)(std::move(outcome)); }
+
+ private:
+  std::function<void(Outcome)> f_;
+};
+
+using send_callback = once<result<reply>>;
+
+// The same for a broadcast: `done` is called once, whatever becomes of it.
+class broadcast_callback {
+ public:
+  broadcast_callback(std::function<void(member_reply)> each, std::function<void()> done)
+      : each_(std::move(each)), done_(std::move(done)) {}
+  broadcast_callback(broadcast_callback&& other) noexcept
+      : each_(std::move(other.each_)), done_(std::exchange(other.done_, nullptr)) {}
+  broadcast_callback& operator=(broadcast_callback&&) = delete;
+  ~broadcast_callback() { done(); }
+
+  void each(member_reply answer) {
+    if (each_) each_(std::move(answer));
+  }
+  void done() {
+    if (auto f = std::exchange(done_, nullptr)) f();
+  }
+
+ private:
+  std::function<void(member_reply)> each_;
+  std::function<void()> done_;
+};
+
+// The calls whose outcome the user waits for. Confined to the loop's thread.
+class open_calls {
+ public:
+  std::uint64_t add(send_callback&& done) {
+    sends_.emplace(++last_, std::move(done));
+    return last_;
+  }
+  std::uint64_t add(broadcast_callback&& done) {
+    broadcasts_.emplace(++last_, std::move(done));
+    return last_;
+  }
+  void send_done(std::uint64_t id, result<reply> outcome);
+  void broadcast_reply(std::uint64_t id, member_reply answer);
+  void broadcast_done(std::uint64_t id);
+
+ private:
+  std::uint64_t last_ = 0;
+  std::map<std::uint64_t, send_callback> sends_;
+  std::map<std::uint64_t, broadcast_callback> broadcasts_;
+};
+
+// Runs `start` with a callback, and waits for it. Not on the loop's thread: it would never come.
+result<reply> wait_for_reply(const net::event_loop& loop,
+                             const std::function<void(std::function<void(result<reply>)>)>& start);
+result<std::vector<member_reply>> wait_for_replies(
+    const net::event_loop& loop,
+    const std::function<void(std::function<void(member_reply)>, std::function<void()>)>& start);
+
+// Unpredictable; from the operating system.
+std::uint64_t fresh_seed();
+std::string host_name();
+
+}  // namespace hedgerow

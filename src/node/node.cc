@@ -1,0 +1,377 @@
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+
+#include <hedgerow/node.h>
+
+#include "clock/machine_clock.h"
+#include "net/transport.h"
+#include "node/engine/engine.h"
+#include "node/host.h"
+#include "node/worker_pool.h"
+#include "store/location.h"
+#include "store/sqlite_store.h"
+
+namespace hedgerow {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Beyond the engine's own patience; a loop that a handler holds for ever is left behind.
+constexpr milliseconds stop_patience{2500};
+
+std::string_view name_of(clock_status s) {
+  switch (s) {
+    case clock_status::synchronized:
+      return "synchronized";
+    case clock_status::free_running:
+      return "free_running";
+    case clock_status::unknown:
+      return "unknown";
+    case clock_status::disrupted:
+      return "disrupted";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+// Notifications of the drivers come in here, for they are made before the engine that they feed.
+class node::impl final : public engine::listener,
+                         public ports::store_listener,
+                         public ports::transport_listener {
+ public:
+  explicit impl(options with)
+      : with_(std::move(with)),
+        log_(with_.log, with_.log_level),
+        view_(std::make_shared<hedgerow::view>()) {}
+
+  ~impl() override { stop(); }
+
+  result<void> open();
+  void stop();
+
+  result<void> wait_until_member(milliseconds timeout) {
+    std::unique_lock hold(lock_);
+    const bool settled = changed_.wait_for(
+        hold, timeout, [this] { return member_ || failure_.has_value() || stopped_; });
+    if (failure_) return tl::unexpected(*failure_);
+    if (stopped_) return fail(errc::stopped, "this node was stopped");
+    if (!settled) return fail(errc::not_executed, "not a member after the time that was given");
+    return {};
+  }
+
+  void send(std::string_view payload, milliseconds timeout, send_callback done) {
+    const boot_time deadline = net::boot_now() + timeout;
+    if (loop_.on_loop_thread() && engine_) {
+      engine_->send(calls_.add(std::move(done)), make_bytes(payload), deadline);
+      return;
+    }
+    // std::function wants copies; what is in it goes exactly once, if not here, then with its end.
+    const auto shared = std::make_shared<send_callback>(std::move(done));
+    post([this, shared, deadline, text = make_bytes(payload)] {
+      engine_->send(calls_.add(std::move(*shared)), text, deadline);
+    });
+  }
+
+  void broadcast(std::string_view payload, broadcast_options how, broadcast_callback done) {
+    const boot_time deadline = net::boot_now() + how.timeout;
+    const auto shared = std::make_shared<broadcast_callback>(std::move(done));
+    post([this, shared, deadline, how, text = make_bytes(payload)] {
+      engine_->broadcast(calls_.add(std::move(*shared)), text, deadline, how.skip_self);
+    });
+  }
+
+  hedgerow::leadership leadership() const { return cell_->judge(clock_.now().truth); }
+  view_ptr current_view() const {
+    const std::lock_guard hold(lock_);
+    return view_;
+  }
+  milliseconds view_age() const {
+    const std::lock_guard hold(lock_);
+    return std::chrono::duration_cast<milliseconds>(net::boot_now() - view_since_);
+  }
+  leader_info leader() const {
+    const std::lock_guard hold(lock_);
+    leader_info known = leader_;
+    const auto gone = std::chrono::duration_cast<milliseconds>(net::boot_now() - leader_since_);
+    known.remaining = std::max(milliseconds{0}, known.remaining - gone);
+    return known;
+  }
+  hedgerow::incarnation incarnation() const {
+    const std::lock_guard hold(lock_);
+    return incarnation_;
+  }
+  const std::string& name() const { return with_.name; }
+  const std::string& address() const { return address_; }
+  const net::event_loop& loop() const { return loop_; }
+
+  // engine::listener
+  void on_view(const view_change& change) override {
+    {
+      const std::lock_guard hold(lock_);
+      view_ = change.current;
+      view_since_ = net::boot_now();
+    }
+    if (with_.on_view) with_.on_view(change);
+  }
+  void on_leadership(leadership_state state, fencing_token token) override {
+    auto now = leadership();
+    now.state = state;
+    now.token = token;
+    if (with_.on_leadership) with_.on_leadership(now);
+  }
+  void on_leader(const leader_info& leader) override {
+    {
+      const std::lock_guard hold(lock_);
+      leader_ = leader;
+      leader_since_ = net::boot_now();
+    }
+    if (with_.on_leader) with_.on_leader(leader);
+  }
+  void on_member(const member& self) override {
+    {
+      const std::lock_guard hold(lock_);
+      member_ = true;
+      incarnation_ = self.incarnation;
+      changed_.notify_all();
+    }
+    if (with_.on_member) with_.on_member(self);
+  }
+  void on_evicted(removal_reason reason) override {
+    {
+      const std::lock_guard hold(lock_);
+      member_ = false;
+    }
+    if (with_.on_evicted) with_.on_evicted(reason);
+  }
+  void on_failed(const error& why) override {
+    {
+      const std::lock_guard hold(lock_);
+      failure_ = why;
+      changed_.notify_all();
+    }
+    log_.write(severity::error, why.message());
+    if (with_.on_failed) with_.on_failed(why);
+  }
+  void on_store(bool available, const std::string& text) override {
+    if (with_.on_store) with_.on_store(available, text);
+  }
+  void on_clock(clock_status status) override {
+    if (with_.on_clock) with_.on_clock(std::string(clock_.source()), std::string(name_of(status)));
+  }
+  void on_waiting(milliseconds how_long, const std::string& why) override {
+    log_.write(severity::info,
+               "waiting " + std::to_string(how_long.count()) + " ms before leading: " + why);
+    if (with_.on_waiting) with_.on_waiting(how_long, why);
+  }
+  void on_send_done(engine::call_id id, result<reply> outcome) override {
+    calls_.send_done(id, std::move(outcome));
+  }
+  void on_broadcast_reply(engine::call_id id, member_reply answer) override {
+    calls_.broadcast_reply(id, std::move(answer));
+  }
+  void on_broadcast_done(engine::call_id id) override { calls_.broadcast_done(id); }
+  void on_stopped() override {
+    engine_stopped_ = true;
+    // After this turn: what it has sent must leave first. An engine that failed has a loop that
+    // goes on, to answer calls.
+    loop_.post([this] { end_loop(); });
+  }
+
+  // Of the drivers, for the engine.
+  void on_lease_reply(ports::request_id id, const ports::lease_reply& r) override {
+    if (engine_) engine_->on_lease_reply(id, r);
+  }
+  void on_view_reply(ports::request_id id, const ports::view_reply& r) override {
+    if (engine_) engine_->on_view_reply(id, r);
+  }
+  void on_open(ports::connection_id id, const ports::peer& who) override {
+    if (engine_) engine_->on_open(id, who);
+  }
+  void on_dial_failed(ports::connection_id id, ports::dial_failure why,
+                      const std::optional<ports::peer>& actual, const std::string& text) override {
+    if (engine_) engine_->on_dial_failed(id, why, actual, text);
+  }
+  void on_message(ports::connection_id id, message::any&& what) override {
+    if (engine_) engine_->on_message(id, std::move(what));
+  }
+  void on_closed(ports::connection_id id, const std::string& why) override {
+    if (engine_) engine_->on_closed(id, why);
+  }
+
+ private:
+  result<void> open_store();
+  void make_engine();
+  // Behind the lock, so that every task comes before the loop's end, or not at all.
+  void post(std::function<void()> task) {
+    const std::lock_guard hold(lock_);
+    if (!stopped_) loop_.post(std::move(task));
+  }
+  void end_loop() {
+    const std::lock_guard hold(lock_);
+    if (stopped_ && engine_stopped_) loop_.stop();
+  }
+
+  options with_;
+  user_log log_;
+  mutable clock::machine_clock clock_;  // now() is thread-safe
+  net::event_loop loop_;
+  std::unique_ptr<ports::store> store_;
+  std::unique_ptr<net::transport> transport_;
+  std::unique_ptr<worker_pool> pool_;
+  std::unique_ptr<engine::engine> engine_;
+  const engine::leadership_cell* cell_ = nullptr;
+  std::string address_;
+  open_calls calls_;
+  std::thread thread_;
+  bool engine_stopped_ = false;  // the loop's
+
+  mutable std::mutex lock_;
+  std::condition_variable changed_;
+  view_ptr view_;  // guarded by lock_, and all below
+  boot_time view_since_;
+  leader_info leader_;
+  boot_time leader_since_;
+  hedgerow::incarnation incarnation_;
+  bool member_ = false;
+  bool stopped_ = false;
+  std::optional<error> failure_;
+};
+
+result<void> node::impl::open_store() {
+  auto file = store::parse_url(with_.store);
+  if (!file) return tl::unexpected(std::move(file).error());
+  store::sqlite_store::options wanted;
+  wanted.file = *file;
+  wanted.group = with_.group;
+  wanted.clock_epoch = clock_.epoch();
+  wanted.listener = this;
+  wanted.post = [this](std::function<void()> task) { loop_.post(std::move(task)); };
+  auto opened = store::sqlite_store::open(std::move(wanted));
+  if (!opened) return tl::unexpected(std::move(opened).error());
+  store_ = std::move(*opened);
+  return {};
+}
+
+void node::impl::make_engine() {
+  engine::options o;
+  o.self.name = with_.name;
+  o.self.address = address_;
+  o.self.zone = with_.zone;
+  o.self.tags = with_.tags;
+  o.lease.lease = with_.lease;
+  o.payload_bytes_max = with_.payload_bytes_max;
+  o.seed = fresh_seed();
+  engine_ = std::make_unique<engine::engine>(
+      std::move(o), engine::ports_in_use{clock_, *store_, *transport_, loop_, *pool_, log_}, *this);
+  cell_ = &engine_->cell();
+  incarnation_ = engine_->incarnation();
+}
+
+result<void> node::impl::open() {
+  if (auto ok = open_store(); !ok) return ok;
+  net::transport_options o;
+  o.group = with_.group;
+  o.listen = with_.listen;
+  o.allow_non_loopback = with_.insecure;
+  o.payload_bytes_max = with_.payload_bytes_max;
+  auto listening = net::transport::open(loop_, *this, log_, std::move(o));
+  if (!listening) return tl::unexpected(std::move(listening).error());
+  transport_ = std::move(*listening);
+  address_ = transport_->address();
+  pool_ = std::make_unique<worker_pool>(
+      worker_pool::setup{with_.on_message, with_.on_broadcast, with_.handler_threads, with_.name,
+                         &clock_, &log_, [this](ports::job_id id, ports::job_result outcome) {
+                           loop_.post([this, id, outcome = std::move(outcome)] {
+                             if (engine_) engine_->on_job_done(id, outcome);
+                           });
+                         }});
+  make_engine();
+  pool_->watch(*cell_);
+  loop_.on_wake([this] { engine_->on_wake(); });
+  thread_ = std::thread([this] { loop_.run(); });
+  loop_.post([this] { engine_->start(); });
+  return {};
+}
+
+void node::impl::stop() {
+  {
+    const std::lock_guard hold(lock_);
+    if (stopped_) return;
+    stopped_ = true;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) {
+    loop_.post([this] {
+      engine_->stop();
+      end_loop();
+    });
+    thread_.join();
+  }
+  pool_.reset();
+  store_.reset();
+  transport_.reset();
+}
+
+node::node(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
+node::~node() = default;
+
+result<std::unique_ptr<node>> node::start(options with) {
+  if (with.name.empty()) with.name = host_name();
+  if (auto ok = with.validate(); !ok) return tl::unexpected(std::move(ok).error());
+  auto inside = std::make_unique<impl>(std::move(with));
+  if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
+  return std::unique_ptr<node>(new node(std::move(inside)));
+}
+
+result<void> node::wait_until_member(milliseconds timeout) {
+  return impl_->wait_until_member(timeout);
+}
+
+void node::send(std::string_view payload, milliseconds timeout,
+                std::function<void(result<reply>)> done) {
+  impl_->send(payload, timeout, send_callback(std::move(done)));
+}
+
+result<reply> node::send(std::string_view payload, milliseconds timeout) {
+  return wait_for_reply(impl_->loop(), [&](auto done) { send(payload, timeout, std::move(done)); });
+}
+
+void node::broadcast(std::string_view payload, broadcast_options how,
+                     std::function<void(member_reply)> each, std::function<void()> done) {
+  impl_->broadcast(payload, how, broadcast_callback(std::move(each), std::move(done)));
+}
+
+result<std::vector<member_reply>> node::broadcast(std::string_view payload, broadcast_options how) {
+  return wait_for_replies(impl_->loop(), [&](auto each, auto done) {
+    broadcast(payload, how, std::move(each), std::move(done));
+  });
+}
+
+view_ptr node::view() const {
+  return impl_->current_view();
+}
+milliseconds node::view_age() const {
+  return impl_->view_age();
+}
+leader_info node::leader() const {
+  return impl_->leader();
+}
+hedgerow::leadership node::leadership() const {
+  return impl_->leadership();
+}
+const std::string& node::name() const {
+  return impl_->name();
+}
+const std::string& node::address() const {
+  return impl_->address();
+}
+incarnation node::incarnation() const {
+  return impl_->incarnation();
+}
+void node::stop() {
+  impl_->stop();
+}
+
+}  // namespace hedgerow

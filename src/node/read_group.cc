@@ -1,0 +1,33 @@
+#include "store/read_group.h"
+
+#include <algorithm>
+
+#include <hedgerow/store.h>
+
+#include "clock/machine_clock.h"
+#include "store/location.h"
+
+namespace hedgerow {
+
+result<group_rows> read_group(const std::string& store_url, const std::string& group) {
+  const auto file = store::parse_url(store_url);
+  if (!file) return tl::unexpected(file.error());
+  auto rows = store::read_group(*file, group);
+  if (!rows) return tl::unexpected(std::move(rows).error());
+  group_rows found;
+  if (rows->view) found.view = {rows->view->id, rows->view->members, rows->view->removed};
+  if (!rows->lease) return found;
+  const auto& lease = *rows->lease;
+  found.holder = {lease.holder, lease.address, lease.incarnation, lease.token, {}};
+  found.released = lease.released;
+  clock::machine_clock clock;
+  const auto now = clock.now().truth;
+  found.lease_known = lease.scale == clock.scale() && lease.epoch.starts_with(clock.epoch());
+  if (found.lease_known && !lease.released && lease.expires > now.latest) {
+    found.holder.remaining =
+        std::chrono::duration_cast<std::chrono::milliseconds>(lease.expires - now.latest);
+  }
+  return found;
+}
+
+}  // namespace hedgerow

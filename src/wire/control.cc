@@ -1,0 +1,250 @@
+#include "wire/control.h"
+
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "base/assert.h"
+#include "model/limits.h"
+#include "wire/values.h"
+
+namespace hedgerow::wire {
+namespace {
+
+pb::Probe to_pb(const message::probe& in) {
+  pb::Probe out;
+  out.set_nonce(in.nonce);
+  put(in.view, *out.mutable_view());
+  return out;
+}
+
+pb::ProbeAck to_pb(const message::probe_ack& in) {
+  pb::ProbeAck out;
+  out.set_nonce(in.nonce);
+  put(in.view, *out.mutable_view());
+  return out;
+}
+
+pb::Beat to_pb(const message::beat& in) {
+  pb::Beat out;
+  out.set_nonce(in.nonce);
+  out.set_token(in.token);
+  out.set_expires_us(in.expires.us);
+  put(in.view, *out.mutable_view());
+  for (const incarnation& each : in.extra_subjects)
+    put(each, *out.add_extra_subjects());
+  return out;
+}
+
+pb::Report to_pb(const message::report& in) {
+  pb::Report out;
+  out.set_nonce(in.nonce);
+  put(in.view, *out.mutable_view());
+  for (const message::edge& each : in.edges) {
+    pb::Edge& edge = *out.add_edges();
+    put(each.subject, *edge.mutable_subject());
+    edge.set_state(number_of(each.state));
+  }
+  return out;
+}
+
+pb::ViewPush to_pb(const message::view_push& in) {
+  pb::ViewPush out;
+  if (in.view) put(*in.view, *out.mutable_view());
+  return out;
+}
+
+pb::ViewPull to_pb(const message::view_pull& in) {
+  pb::ViewPull out;
+  put(in.have, *out.mutable_have());
+  return out;
+}
+
+pb::Join to_pb(const message::join& in) {
+  pb::Join out;
+  put(in.who, *out.mutable_who());
+  return out;
+}
+
+pb::JoinReply to_pb(const message::join_reply& in) {
+  pb::JoinReply out;
+  out.set_status(number_of(in.status));
+  out.set_address(in.address);
+  return out;
+}
+
+pb::Leave to_pb(const message::leave&) {
+  return {};
+}
+pb::Subscribe to_pb(const message::subscribe&) {
+  return {};
+}
+
+pb::Released to_pb(const message::released& in) {
+  pb::Released out;
+  out.set_token(in.token);
+  return out;
+}
+
+pb::LeaderNews to_pb(const message::leader_news& in) {
+  pb::LeaderNews out;
+  out.set_name(in.name);
+  out.set_address(in.address);
+  put(in.incarnation, *out.mutable_incarnation());
+  out.set_token(in.token);
+  out.set_remaining_ms(in.remaining_ms);
+  out.set_view_age_ms(in.view_age_ms);
+  return out;
+}
+
+void read(const pb::Probe& in, message::probe& out, faults& found) {
+  out = {in.nonce(), get(in.view(), found)};
+}
+
+void read(const pb::ProbeAck& in, message::probe_ack& out, faults& found) {
+  out = {in.nonce(), get(in.view(), found)};
+}
+
+void read(const pb::Beat& in, message::beat& out, faults& found) {
+  out.nonce = in.nonce();
+  out.token = in.token();
+  out.expires = {in.expires_us()};
+  out.view = get(in.view(), found);
+  found.expect(in.token() >= 0, "a negative token");
+  found.expect(static_cast<std::size_t>(in.extra_subjects_size()) <= limits::members_max,
+               "too many subjects");
+  for (const pb::Incarnation& each : in.extra_subjects())
+    out.extra_subjects.push_back(get(each));
+}
+
+void read(const pb::Report& in, message::report& out, faults& found) {
+  out.nonce = in.nonce();
+  out.view = get(in.view(), found);
+  found.expect(static_cast<std::size_t>(in.edges_size()) <= limits::members_max, "too many edges");
+  for (const pb::Edge& each : in.edges()) {
+    const auto state =
+        enum_of(each.state(), message::edge_state::left, "an unknown edge state", found);
+    out.edges.push_back({get(each.subject()), state});
+  }
+}
+
+void read(const pb::ViewPush& in, message::view_push& out, faults& found) {
+  found.expect(in.has_view(), "no view");
+  out.view = std::make_shared<const view>(get(in.view(), found));
+}
+
+void read(const pb::ViewPull& in, message::view_pull& out, faults& found) {
+  out.have = get(in.have(), found);
+}
+
+void read(const pb::Join& in, message::join& out, faults& found) {
+  out.who = get(in.who(), found);
+}
+
+void read(const pb::JoinReply& in, message::join_reply& out, faults& found) {
+  out.status = enum_of(in.status(), message::join_status::full, "an unknown status", found);
+  out.address = in.address();
+  found.expect(out.address.size() <= limits::address_bytes_max, "an address is too long");
+}
+
+void read(const pb::Leave&, message::leave&, faults&) {}
+void read(const pb::Subscribe&, message::subscribe&, faults&) {}
+
+void read(const pb::Released& in, message::released& out, faults& found) {
+  out.token = in.token();
+  found.expect(out.token >= 0, "a negative token");
+}
+
+void read(const pb::LeaderNews& in, message::leader_news& out, faults& found) {
+  out.name = in.name();
+  out.address = in.address();
+  out.incarnation = get(in.incarnation());
+  out.token = in.token();
+  out.remaining_ms = in.remaining_ms();
+  out.view_age_ms = in.view_age_ms();
+  found.expect(out.name.size() <= limits::name_bytes_max, "a name is too long");
+  found.expect(out.address.size() <= limits::address_bytes_max, "an address is too long");
+  found.expect(out.token >= 0, "a negative token");
+}
+
+template <class Message>
+result<message::any> decode_as(frame_type type, std::string_view body) {
+  decltype(to_pb(std::declval<Message>())) in;
+  Message out;
+  faults found;
+  if (parse(in, body)) {
+    read(in, out, found);
+  } else {
+    found.expect(false, "cannot be parsed");
+  }
+  if (found.first() != nullptr) {
+    return fail(errc::invalid_argument, fmt::format("malformed frame of type {}: {}",
+                                                    static_cast<unsigned>(type), found.first()));
+  }
+  return message::any(std::move(out));
+}
+
+struct encoder {
+  frame_type type;
+  std::string& out;
+
+  result<void> operator()(const message::request&) const { return no_control(); }
+  result<void> operator()(const message::reply&) const { return no_control(); }
+  result<void> operator()(const message::view_push& what) const {
+    if (!what.view) return fail(errc::invalid_argument, "a view_push without view");
+    return append(what);
+  }
+  template <class Message>
+  result<void> operator()(const Message& what) const {
+    return append(what);
+  }
+
+ private:
+  template <class Message>
+  result<void> append(const Message& what) const {
+    return append_frame(type, to_pb(what), *body_limit(type, stage::open, 0), out);
+  }
+  static result<void> no_control() { return fail(errc::internal, "not a control message"); }
+};
+
+}  // namespace
+
+result<void> encode_control(const message::any& what, frame_type type, std::string& out) {
+  return std::visit(encoder{type, out}, what);
+}
+
+result<message::any> decode_control(frame_type type, std::string_view body) {
+  switch (type) {
+    case frame_type::probe:
+      return decode_as<message::probe>(type, body);
+    case frame_type::probe_ack:
+      return decode_as<message::probe_ack>(type, body);
+    case frame_type::beat:
+      return decode_as<message::beat>(type, body);
+    case frame_type::report:
+      return decode_as<message::report>(type, body);
+    case frame_type::view_push:
+      return decode_as<message::view_push>(type, body);
+    case frame_type::view_pull:
+      return decode_as<message::view_pull>(type, body);
+    case frame_type::join:
+      return decode_as<message::join>(type, body);
+    case frame_type::join_reply:
+      return decode_as<message::join_reply>(type, body);
+    case frame_type::leave:
+      return decode_as<message::leave>(type, body);
+    case frame_type::released:
+      return decode_as<message::released>(type, body);
+    case frame_type::subscribe:
+      return decode_as<message::subscribe>(type, body);
+    case frame_type::leader_news:
+      return decode_as<message::leader_news>(type, body);
+    default:
+      return fail(errc::invalid_argument,
+                  fmt::format("unexpected frame type {}", static_cast<unsigned>(type)));
+  }
+}
+
+}  // namespace hedgerow::wire

@@ -1,0 +1,72 @@
+#pragma once
+// Agents of one group on this machine, in a folder of their own.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/system/harness/agent.h"
+
+namespace hedgerow::system_test {
+
+// What one run of the command came to.
+struct outcome {
+  int code = -1;  // -1: it hung
+  std::string out;
+  std::string err;
+
+  json object() const { return json::parse(out); }
+};
+
+using arguments = std::vector<std::string>;
+
+// A run of the command to its end.
+outcome run_command(const arguments& given, std::optional<std::string> input = {},
+                    const std::map<std::string, std::string>& environment = {});
+
+class cluster {
+ public:
+  explicit cluster(std::string lease = "1s");
+  ~cluster();
+  cluster(const cluster&) = delete;
+  cluster& operator=(const cluster&) = delete;
+
+  const std::filesystem::path& folder() const { return folder_; }
+  std::string store() const { return folder_ / "hedgerow.db"; }
+
+  agent& start(const std::string& name, const arguments& more = {});
+  // As start, with a chance to change how.
+  agent& start_with(const std::string& name, process_setup with);
+  process_setup agent_setup(const std::string& name, const arguments& more = {}) const;
+  agent& watch();
+  agent& operator[](const std::string& name) { return *agents_.at(name); }
+
+  // Stops to count on an agent: it is left out of the following.
+  void forget(const std::string& name);
+  void kill(const std::string& name);
+
+  // SIGSTOP, at a moment at which it holds no lock on the store: else nobody could write.
+  void freeze(agent& victim);
+
+  // True once all agents hold one and the same view of exactly themselves, and one of them leads.
+  bool wait_formed(milliseconds patience = milliseconds{15'000});
+  // The one that leads; null if none does, or more than one.
+  agent* leader();
+  agent* some_follower();
+  std::vector<agent*> agents();
+  std::string told();  // everything, for a failed test
+
+  // `hedgerow ARGUMENTS --store ...`.
+  outcome run(const arguments& given, std::optional<std::string> input = {}) const;
+
+ private:
+  std::filesystem::path folder_;
+  std::string lease_;
+  std::map<std::string, std::unique_ptr<agent>> agents_;
+  std::vector<std::unique_ptr<agent>> others_;
+};
+
+}  // namespace hedgerow::system_test

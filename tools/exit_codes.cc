@@ -1,0 +1,34 @@
+#include "tools/exit_codes.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "tools/text.h"
+
+namespace hedgerow::tools {
+
+const char* const exit_codes_text =
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  failed; one line on stderr says why\n"
+    "  2  the command line could not be understood\n"
+    "  3  no agent or no leader was known up to the deadline; nothing was sent\n"
+    "  4  a leader was known, the deadline passed; certainly not executed\n"
+    "  5  the outcome is unknown: it may have been executed, look before you repeat it\n";
+
+exit_code exit_code_of(const error& why) {
+  if (why.code == errc::no_leader || why.code == errc::unreachable) return exit_no_leader;
+  if (why.code == errc::not_executed || why.code == errc::overloaded) return exit_not_executed;
+  if (why.code == errc::outcome_unknown) return exit_unknown;
+  return exit_failed;
+}
+
+exit_code complain(const error& why) {
+  // One write: the line stays whole among those of other processes on the same terminal.
+  const std::string line = fmt::format("hedgerow: {}\n", printable(why.message()));
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return exit_code_of(why);
+}
+
+}  // namespace hedgerow::tools

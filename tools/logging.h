@@ -1,0 +1,30 @@
+#pragma once
+// Where the command's log goes: stderr, through spdlog.
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <hedgerow/log.h>
+
+namespace spdlog {
+class logger;
+}
+
+namespace hedgerow::tools {
+
+struct log_setup {
+  severity level = severity::warning;
+  log_sink sink;  // for the library; empty when the level is "off"
+};
+
+// The levels that --log-level takes.
+const std::vector<std::string_view>& log_levels();
+
+// Requires: `level` is one of log_levels(). The sink never blocks.
+log_setup start_logging(std::string_view level);
+
+// Lets what was logged reach stderr, for at most a moment.
+void finish_logging();
+
+}  // namespace hedgerow::tools

@@ -1,0 +1,151 @@
+// The `hedgerow` command.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "tools/commands.h"
+#include "tools/exit_codes.h"
+#include "tools/signals.h"
+#include "tools/text.h"
+
+namespace {
+
+using namespace hedgerow::tools;
+
+// Everything that a command line can set.
+struct command_line {
+  // Of each command: an option's environment variable is read for all of them, and must not come
+  // between a command and what it was told.
+  std::map<std::string, shared_options> shared;
+  agent_settings agent;
+  bool from_store = false;
+  std::optional<std::string> text;
+  std::string topic;
+};
+
+constexpr const char* overview =
+    "Example, in three terminals:\n"
+    "  hedgerow agent --name a\n"
+    "  hedgerow agent --name b\n"
+    "  hedgerow members; hedgerow send hello\n\n"
+    "Every option may also come from the environment: --log-level from HEDGEROW_LOG_LEVEL.\n\n";
+
+CLI::App& add_command(CLI::App& app, command_line& line, const std::string& name,
+                      const std::string& what, const std::string& more) {
+  CLI::App& command = *app.add_subcommand(name, what);
+  add_shared_options(command, line.shared[name]);
+  command.footer(more + "\n" + exit_codes_text);
+  return command;
+}
+
+void add_text(CLI::App& command, command_line& line) {
+  command
+      .add_option_function<std::string>(
+          "TEXT", [&line](const std::string& text) { line.text = text; },
+          "The message; - or nothing reads it from stdin, byte for byte")
+      ->type_name("");
+}
+
+void add_commands(CLI::App& app, command_line& line) {
+  add_agent_options(
+      add_command(
+          app, line, "agent", "Be a member of the group, until SIGTERM",
+          "Prints what happens, one line each; `ready` once it is a member. SIGTERM or\n"
+          "Ctrl-C hands leadership over and leaves; a second one ends it at once.\n\n"
+          "CMD gets the message on stdin and replies on stdout. Its environment has\n"
+          "HEDGEROW_TOKEN, HEDGEROW_FROM, HEDGEROW_GROUP and HEDGEROW_REMAINING_MS. Another\n"
+          "status than 0 is an error reply, with the last line of stderr. Its process\n"
+          "group is killed at the deadline, when leadership ends, and when it has replied.\n\n"
+          "Example:\n"
+          "  hedgerow agent --name a --zone rack1 --tag role=db --on-send 'tr a-z A-Z'\n"),
+      line.agent);
+  add_command(app, line, "members", "Show who is in the group",
+              "Example:\n  hedgerow members\n  hedgerow members --json | jq -r '.members[].name'\n")
+      .add_flag("--from-store", line.from_store, "Read the group's rows, ask no agent")
+      ->envname("HEDGEROW_FROM_STORE");
+  add_command(app, line, "leader", "Show who leads, waiting for a leader if need be",
+              "Example:\n  hedgerow leader --timeout 10s\n");
+  add_command(
+      app, line, "watch", "Follow members and leader, until Ctrl-C",
+      "Begins with the present state; finds another agent when the one it follows is gone.\n"
+      "\nExample:\n  hedgerow watch --json | jq -c 'select(.event == \"leader\")'\n");
+  add_text(add_command(app, line, "send", "Send a message to the leader and print its reply",
+                       "Example:\n  hedgerow send 'run the nightly job' && echo done\n"
+                       "  hedgerow send --timeout 30s - < job.bin > answer.bin\n"),
+           line);
+  add_text(add_command(app, line, "broadcast", "Send a message to every member",
+                       "Example:\n  hedgerow broadcast 'reload'\n\n"
+                       "Exits with 0 if all replied, 5 if any outcome is unknown, 4 if any member\n"
+                       "certainly did not execute it, 1 if a handler failed.\n"),
+           line);
+  app.add_subcommand("help", "Explain a command")
+      ->add_option("command", line.topic, "The command")
+      ->type_name("COMMAND");
+}
+
+const CLI::App* find_command(const CLI::App& app, const std::string& name) {
+  for (const auto* command : app.get_subcommands({})) {
+    if (command->get_name() == name) return command;
+  }
+  return nullptr;
+}
+
+int show_help(CLI::App& app, const std::string& topic) {
+  const CLI::App* about = topic.empty() ? &app : find_command(app, topic);
+  if (about == nullptr) {
+    complain(hedgerow::error(hedgerow::errc::invalid_argument,
+                             fmt::format("no command '{}'; see hedgerow --help", topic)));
+    return exit_usage;
+  }
+  fmt::print("{}", about->help(about == &app ? "" : app.get_name()));
+  return exit_done;
+}
+
+int run(CLI::App& app, const command_line& line) {
+  const std::string command = app.get_subcommands().front()->get_name();
+  if (command == "help") return show_help(app, line.topic);
+  const auto& shared = line.shared.at(command);
+  if (command == "agent") return run_agent(shared, line.agent);
+  if (command == "members") return run_members(shared, line.from_store);
+  if (command == "leader") return run_leader(shared);
+  if (command == "watch") return run_watch(shared);
+  if (command == "send") return run_send(shared, line.text);
+  return run_broadcast(shared, line.text);
+}
+
+int refuse(const CLI::App& app, const std::string& why) {
+  std::string command = "hedgerow";
+  for (const CLI::App* chosen : app.get_subcommands())
+    command += " " + chosen->get_name();
+  complain(hedgerow::error(hedgerow::errc::invalid_argument,
+                           fmt::format("{}; see {} --help", why, command)));
+  return exit_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  settle_process();
+  CLI::App app{"Groups of processes: one leader, one member list, messages.", "hedgerow"};
+  command_line line;
+  app.require_subcommand(0, 1);
+  app.set_version_flag("--version", "hedgerow " HEDGEROW_VERSION);
+  app.footer(overview + std::string(exit_codes_text));
+  add_commands(app, line);
+  // CLI11 reports with exceptions; none of them leaves this function.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
+  } catch (const CLI::ParseError& why) {
+    return refuse(app, why.what());
+  }
+  if (app.get_subcommands().empty()) return refuse(app, "say what to do");
+  return run(app, line);
+}

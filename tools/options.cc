@@ -1,0 +1,149 @@
+#include "tools/options.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tools/durations.h"
+#include "tools/logging.h"
+
+namespace hedgerow::tools {
+namespace {
+
+// "--on-send" -> "HEDGEROW_ON_SEND"
+std::string variable_of(std::string_view option) {
+  std::string name = "HEDGEROW_";
+  for (const char c : option.substr(2)) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+CLI::Option* from_environment(CLI::Option* option) {
+  return option->envname(variable_of("--" + option->get_lnames().front()))->take_last();
+}
+
+CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& into,
+                      const std::string& type, const std::string& what) {
+  return from_environment(command.add_option(name, into, what)->type_name(type));
+}
+
+void add_duration(CLI::App& command, const std::string& name, std::chrono::milliseconds& into,
+                  const std::string& what) {
+  const auto read = [&into, name](const std::string& text) {
+    const auto value = parse_duration(text);
+    if (!value) throw CLI::ValidationError(name, value.error().message());
+    if (value->count() == 0) throw CLI::ValidationError(name, "must be longer than nothing");
+    into = *value;
+  };
+  from_environment(command.add_option_function<std::string>(name, read, what)
+                       ->type_name("DURATION")
+                       ->default_str(to_string(into)));
+}
+
+std::string check_host_and_port(const std::string& text) {
+  const auto colon = text.rfind(':');
+  const std::string port = colon == text.npos ? "" : text.substr(colon + 1);
+  unsigned number = 65536;
+  const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool valid = colon != 0 && !port.empty() && failure == std::errc{} &&
+                     end == port.data() + port.size() && number <= 65535;
+  if (valid) return {};
+  return fmt::format("'{}' is not HOST:PORT; write it like 127.0.0.1:7000", text);
+}
+
+// Throws what CLI11 reports as a usage error.
+void add_tag(std::map<std::string, std::string>& into, const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == text.npos)
+    throw CLI::ValidationError("--tag", fmt::format("'{}' is not KEY=VALUE", text));
+  if (!into.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
+    throw CLI::ValidationError("--tag",
+                               fmt::format("two values for the key '{}'", text.substr(0, equals)));
+}
+
+// By hand: CLI11 would split the tags of the command line at commas, too.
+void add_tags_from_environment(std::map<std::string, std::string>& into) {
+  const char* const text = std::getenv("HEDGEROW_TAG");
+  if (text == nullptr || *text == '\0') return;
+  std::string_view rest{text};
+  for (;;) {
+    const auto comma = rest.find(',');
+    add_tag(into, std::string(rest.substr(0, comma)));
+    if (comma == rest.npos) return;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+void add_shared_options(CLI::App& command, shared_options& into) {
+  add_text(command, "--group", into.group, "NAME", "The group")->capture_default_str();
+  add_text(command, "--store", into.store, "FILE|URL",
+           "Where the group keeps its rows: a path or sqlite:///path\n"
+           "(default: hedgerow.db in the user's state directory)");
+  add_text(command, "--agent", into.agent, "HOST:PORT",
+           "An agent to talk to, instead of one found through the store")
+      ->check(check_host_and_port);
+  add_duration(command, "--lease", into.lease,
+               "For agents: how long a silent leader keeps its lease, 100ms to 1h");
+  add_duration(command, "--timeout", into.timeout,
+               "How long to try: 500ms, 3s, 2m; a bare number is seconds");
+  from_environment(command.add_flag(
+      "--insecure", into.insecure,
+      "Plain text beyond loopback: everybody on the network can read\nand write it"));
+  from_environment(command.add_flag("--json", into.json, "For programs: JSON on stdout"));
+  const auto& levels = log_levels();
+  add_text(command, "--log-level", into.log_level, "LEVEL",
+           fmt::format("What goes to stderr: {}", fmt::join(levels, ", ")))
+      ->capture_default_str()
+      ->check([&levels](const std::string& text) {
+        if (std::find(levels.begin(), levels.end(), text) != levels.end()) return std::string{};
+        return fmt::format("'{}' is not one of: {}", text, fmt::join(levels, ", "));
+      });
+}
+
+void add_agent_options(CLI::App& command, agent_settings& into) {
+  from_environment(command
+                       .add_option_function<std::string>(
+                           "--name", [&into](const std::string& text) { into.name = text; },
+                           "Unique in the group. Default: the host's name")
+                       ->type_name("NAME"));
+  add_text(command, "--listen", into.listen, "HOST:PORT",
+           "Where to listen; port 0 lets the system choose")
+      ->capture_default_str()
+      ->check(check_host_and_port);
+  add_text(command, "--on-send", into.on_send, "CMD",
+           "Run by /bin/sh for each message to the leader, while this agent leads");
+  add_text(command, "--on-broadcast", into.on_broadcast, "CMD",
+           "Run by /bin/sh for each broadcast");
+  add_text(command, "--zone", into.zone, "NAME", "Where it runs, shown in the member list");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--tag",
+          [&into](const std::vector<std::string>& all) {
+            for (const std::string& text : all)
+              add_tag(into.tags, text);
+          },
+          "Shown in the member list; repeat it for more (Env:HEDGEROW_TAG, with commas between)")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  from_environment(
+      command.add_option("--handlers", into.handlers, "How many CMDs may run at once, 1 to 256")
+          ->type_name("N")
+          ->capture_default_str()
+          ->check(CLI::Range(1u, 256u)));
+  command.callback([&into] {
+    if (into.tags.empty()) add_tags_from_environment(into.tags);
+  });
+}
+
+}  // namespace hedgerow::tools

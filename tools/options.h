@@ -1,0 +1,42 @@
+#pragma once
+// The options of every command, and the environment variables that stand for them.
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <CLI/App.hpp>
+
+namespace hedgerow::tools {
+
+// What every command accepts.
+struct shared_options {
+  std::string group = "default";
+  std::string store;  // empty: the default file
+  std::string agent;  // empty: found through the store
+  std::chrono::milliseconds lease{3000};
+  std::chrono::milliseconds timeout{5000};
+  bool insecure = false;
+  bool json = false;
+  std::string log_level = "warning";
+};
+
+struct agent_settings {
+  std::optional<std::string> name;  // the host's name unless given
+  std::string listen = "127.0.0.1:0";
+  std::string on_send;
+  std::string on_broadcast;
+  std::map<std::string, std::string> tags;
+  std::string zone;
+  unsigned handlers = 8;
+};
+
+// Each option may also come from the environment variable HEDGEROW_<NAME>; the command line wins,
+// and on it the last of several. A
+// value that can't be understood ends the parse with CLI::ValidationError, whose text says what to
+// write instead. Both objects must outlive the parse.
+void add_shared_options(CLI::App& command, shared_options& into);
+void add_agent_options(CLI::App& command, agent_settings& into);
+
+}  // namespace hedgerow::tools
