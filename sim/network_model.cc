@@ -277,7 +277,8 @@ void network_model::deliver(endpoint& to, const event& e) {
     auto& c = of(e.a);
     if (!c.open[side_of(e.a)]) return;
     c.open[side_of(e.a)] = false;
-    c.dial = stage::over;
+    // A dialler that was never told of its connection has its deadline.
+    if (side_of(e.a) == 0) c.dial = stage::over;
     std::erase(sides_of_process_[to.id], e.a);
     to.transport_news->on_closed(e.a, "simulated");
   }

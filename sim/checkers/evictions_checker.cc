@@ -98,8 +98,9 @@ bool evictions_checker::healthy(std::uint32_t leader, const view& v, std::uint32
     const auto& story = lives_.of(l->process);
     slot[i] = story.slot;
     possible[i] = !story.still_since(since) && !paths_.dead_since(at, story.slot, since);
-    speaks[i] = l->ended > world_.now && story.clean_since(since) &&
-                paths_.clean_since(at, story.slot, since);
+    // A newcomer's word may not have been heard yet.
+    speaks[i] = v.members[i].state != member_state::joining && l->ended > world_.now &&
+                story.clean_since(since) && paths_.clean_since(at, story.slot, since);
   }
   const auto upheld = [&](std::uint32_t s) -> bool {
     const auto& observers = rings.observers_of(s);

@@ -76,6 +76,7 @@ struct leave {};
 // The lease of this token was released; whoever wants it should take it now.
 struct released {
   fencing_token token = 0;
+  bool stood_back = false;  // its leader heard at most half of the members (C5)
 };
 
 // A client (or node) wants views and leader news on this connection from now on.

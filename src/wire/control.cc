@@ -85,6 +85,7 @@ pb::Subscribe to_pb(const message::subscribe&) {
 pb::Released to_pb(const message::released& in) {
   pb::Released out;
   out.set_token(in.token);
+  out.set_stood_back(in.stood_back);
   return out;
 }
 
@@ -154,6 +155,7 @@ void read(const pb::Subscribe&, message::subscribe&, faults&) {}
 
 void read(const pb::Released& in, message::released& out, faults& found) {
   out.token = in.token();
+  out.stood_back = in.stood_back();
   found.expect(out.token >= 0, "a negative token");
 }
 

@@ -436,8 +436,12 @@ void lease::give_up(const reading& now, const std::string& why, lease_effects& o
 void lease::stand_back(const reading& now, const std::string& why, lease_effects& out) {
   stand_back_until_ = now.boot + options_.stand_back;
   // Those that can't hear this node look at the store when the expiry that they know of has passed.
-  if (held_)
-    stand_back_until_ = std::max(stand_back_until_, when_passed(now, held_->expires) + look_time);
+  // A clock that has lost its sync would make that hours.
+  if (held_) {
+    const auto passed = std::min(when_passed(now, held_->expires),
+                                 now.boot + options_.lease + 2 * options_.max_error);
+    stand_back_until_ = std::max(stand_back_until_, passed + look_time);
+  }
   give_up(now, why, out);
 }
 

@@ -42,6 +42,11 @@ void evidence::watch(boot_time now, const view_ptr& members) {
   });
 }
 
+void evidence::restart(boot_time now) {
+  for (auto& [who, r] : records_)
+    r.since = now;
+}
+
 // Neither the leader nor any fresh observer has heard of it.
 bool evidence::silent_for_all(boot_time now, const incarnation& who) const {
   const auto it = records_.find(who);
@@ -238,7 +243,8 @@ void evidence::find_silent(boot_time now, findings& found) {
   for (const auto i : v.condemned)
     condemned.insert(view_->members[i].incarnation);
   if (condemned != condemned_) {
-    if (condemned_.empty()) condemned_first_ = now;
+    // A verdict that stood has had its time; those that fall silent later get theirs.
+    if (condemned_.empty() || settled_) condemned_first_ = now;
     condemned_ = std::move(condemned);
     condemned_changed_ = now;
     settled_ = false;

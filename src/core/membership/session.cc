@@ -14,8 +14,8 @@ constexpr nanoseconds forgiven_after = seconds{60};
 
 void session::tick(boot_time now, fencing_token leader, session_effects& out) {
   if (leaving_ || mute_ || leader == 0) return;
-  if (behind(leader) && now >= pull_at_) {
-    pull_at_ = now + options_.join_retry;
+  if (inside_ && now >= pull_at_) {
+    pull_at_ = now + options_.silence();
     out.emplace_back(session_effect::pull{});
   }
   if (inside_ || now < join_at_) return;
@@ -58,6 +58,7 @@ void session::accept(boot_time now, const view_ptr& offered, session_effects& ou
   out.emplace_back(session_effect::changed{std::move(change)});
   if (inside_ && !was_inside) {
     entered_at_ = now;
+    pull_at_ = now + options_.silence();
     // The first eviction is forgiven at once.
     if (!was_member_) rejoin_delay_ = {};
     was_member_ = true;
@@ -107,8 +108,7 @@ void session::reincarnate(boot_time now, const incarnation& fresh) {
 
 boot_time session::next_wake(fencing_token leader) const {
   if (leaving_ || mute_ || leader == 0) return boot_time::never();
-  if (behind(leader)) return pull_at_;
-  return inside_ ? boot_time::never() : join_at_;
+  return inside_ ? pull_at_ : join_at_;
 }
 
 }  // namespace hedgerow::core

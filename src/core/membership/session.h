@@ -57,6 +57,8 @@ class session {
   // `leader` is the token of the leader that is known; 0 is none.
   void tick(boot_time now, fencing_token leader, session_effects& out);
   void accept(boot_time now, const view_ptr& offered, session_effects& out);
+  // The leader speaks to this node, so it counts it as a member.
+  void on_beat(boot_time now) { pull_at_ = now + options_.silence(); }
   void on_join_reply(boot_time now, const message::join_reply& reply, session_effects& out);
   // A new life. Views that were seen stay seen.
   void reincarnate(boot_time now, const incarnation& fresh);
@@ -71,8 +73,6 @@ class session {
   boot_time next_wake(fencing_token leader) const;
 
  private:
-  bool behind(fencing_token leader) const { return inside_ && leader > view_->id.token; }
-
   membership_options options_;
   member self_;
   view_ptr view_;
@@ -82,7 +82,7 @@ class session {
   bool mute_ = false;
   bool was_member_ = false;
   boot_time join_at_;
-  boot_time pull_at_;
+  boot_time pull_at_;  // when no beat has come by then: it may have gone on without this node
   boot_time entered_at_;
   nanoseconds rejoin_delay_{};
 };

@@ -79,7 +79,7 @@ TEST(session, changes_are_told_from_the_last_view_seen) {
   EXPECT_EQ(change.removed[0].reason, removal_reason::crashed);
 }
 
-TEST(session, J1_enters_once_and_then_asks_no_more) {
+TEST(session, J1_enters_once_and_then_asks_only_when_the_leader_is_silent) {
   seat s;
   EXPECT_TRUE(s.asks_to_join());
   EXPECT_FALSE(s.asks_to_join()) << "not before the retry is due";
@@ -88,9 +88,19 @@ TEST(session, J1_enters_once_and_then_asks_no_more) {
   s.accept({5, 1}, {1});
   EXPECT_EQ(s.count<session_effect::entered>(), 1U);
   EXPECT_TRUE(s.one.inside());
-  EXPECT_EQ(s.one.next_wake(1), boot_time::never());
   s.accept({5, 2}, {1, 2});
   EXPECT_EQ(s.count<session_effect::entered>(), 0U);
+  for (int i = 0; i < 20; ++i) {
+    s.now = s.now + defaults.probe_period;
+    s.one.on_beat(s.now);
+    EXPECT_FALSE(s.asks_to_join());
+    EXPECT_EQ(s.count<session_effect::pull>(), 0U);
+  }
+  EXPECT_EQ(s.one.next_wake(1), s.now + defaults.silence());
+  s.now = s.one.next_wake(1);
+  EXPECT_FALSE(s.asks_to_join());
+  EXPECT_EQ(s.count<session_effect::pull>(), 1U) << "was it removed and never told?";
+  EXPECT_EQ(s.one.next_wake(0), boot_time::never()) << "there is nobody to ask";
 }
 
 TEST(session, J1_without_a_leader_nobody_is_asked) {

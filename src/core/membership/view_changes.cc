@@ -33,8 +33,8 @@ void view_leader::tick(boot_time now, view_effects& out) {
     out.emplace_back(view_effect::beat{evidence_.beat(now)});
     weigh_wanted_ = true;
   }
-  if (phase_ == phase::leading && ready_ && (weigh_wanted_ || now >= evidence_.next_wake()) &&
-      now >= weigh_at_)
+  if (phase_ == phase::leading && ready_ && allowed_ &&
+      (weigh_wanted_ || now >= evidence_.next_wake()) && now >= weigh_at_)
     weigh(now, out);
   proceed(now, out);
 }
@@ -48,7 +48,8 @@ void view_leader::weigh(boot_time now, view_effects& out) {
     out.emplace_back(view_effect::stand_back{"this leader hears at most half of its members"});
     return;
   }
-  silent_ = found.unreached;
+  unreached_ = found.unreached;
+  silent_.clear();
   for (const auto& r : found.gone) {
     if (r.reason == removal_reason::silent) {
       silent_.insert(r.incarnation);

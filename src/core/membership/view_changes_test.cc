@@ -77,7 +77,7 @@ TEST(view_changes, J1_a_name_whose_holder_answers_is_refused) {
 }
 
 TEST(view_changes, J1_a_restarted_member_is_replaced_in_one_view) {
-  for (const auto outcome : {verified::refused, verified::other, verified::silent}) {
+  for (const auto outcome : {verified::refused, verified::other}) {
     view_stand s;
     s.lead(7, {1, 2, 3});
     auto again = member_of(2);
@@ -90,6 +90,26 @@ TEST(view_changes, J1_a_restarted_member_is_replaced_in_one_view) {
     ASSERT_FALSE(s.row->removed.empty());
     EXPECT_EQ(s.row->removed.back().reason, removal_reason::replaced);
   }
+}
+
+TEST(view_changes, J1_a_silent_holder_of_a_name_is_replaced_only_when_nobody_hears_it) {
+  view_stand s;
+  s.lead(7, {1, 2, 3});
+  auto again = member_of(2);
+  again.incarnation = life(22);
+  s.join(again);
+  s.verified_as(2, verified::silent);
+  EXPECT_TRUE(s.open.empty()) << "it was heard a moment ago";
+  const auto silent_from = s.now + s.options.silence() + 3 * s.options.probe_period;
+  while (s.now < silent_from) {
+    s.tick(s.options.probe_period);
+    report(s, 3, 2, edge_state::unknown);
+    s.verified_as(2, verified::silent);
+  }
+  s.join(again);
+  s.verified_as(2, verified::silent);
+  s.reply_all();
+  EXPECT_EQ(s.names(), (names{"m1", "m3", "m2"}));
 }
 
 TEST(view_changes, J1_of_two_newcomers_of_one_name_the_first_is_taken) {

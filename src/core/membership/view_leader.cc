@@ -37,14 +37,26 @@ void view_leader::begin(boot_time now, fencing_token token, const member& self,
   proceed(now, out);
 }
 
+void view_leader::allow(boot_time now, bool may_act) {
+  if (!active() || may_act == allowed_) return;
+  allowed_ = may_act;
+  if (!may_act) return;
+  evidence_.restart(now);
+  silent_.clear();
+  unreached_.clear();
+  weigh_wanted_ = true;
+}
+
 void view_leader::end() {
   token_ = 0;
   phase_ = phase::reading;
   ready_ = false;
+  allowed_ = true;
   current_.reset();
   known_.reset();
   row_id_.reset();
   attempted_ = 0;
+  unsure_.reset();
   row_view_.reset();
   pending_.reset();
   removals_.clear();
@@ -52,6 +64,7 @@ void view_leader::end() {
   joins_.clear();
   reached_.clear();
   silent_.clear();
+  unreached_.clear();
   degraded_.clear();
   checks_.clear();
   weigh_wanted_ = false;
@@ -64,7 +77,7 @@ void view_leader::submit(boot_time now, ports::view_request request, view_effect
 
 // The next statement, if one is due and none is in flight.
 void view_leader::proceed(boot_time now, view_effects& out) {
-  if (!active() || pending_ || now < retry_at_) return;
+  if (!active() || !allowed_ || pending_ || now < retry_at_) return;
   if (!row_id_) {
     submit(now, {.action = view_action::read}, out);
     return;
@@ -98,6 +111,7 @@ void view_leader::on_reply(boot_time now, ports::request_id id, const ports::vie
     // Read before deciding anything: the statement may have been executed, or may yet be.
     row_id_.reset();
     retry_at_ = now + store_retry;
+    if (done.next) unsure_ = done.next;
     return;
   }
   if (done.action == view_action::commit && reply.applied) {
@@ -130,10 +144,10 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     }
     row_view_ = seen;
     row_epoch_ = row->epoch;
-  } else if (row->id.token == token_ && row->id > claimed_ && row->id > current_->id) {
-    // A commit of ours whose answer was lost has happened. What counts is what the row holds: two
-    // commits may have asked for this sequence.
-    current_ = as_view(*row);
+  } else if (unsure_ && row->id == unsure_->id && row->members == unsure_->members) {
+    // The commit whose answer was lost has happened. The id alone does not say so: a claim of a row
+    // that the store had rolled back gives this tenure's token to a list of somebody else.
+    current_ = std::move(unsure_);
     committed(now, out);
     return;
   }
@@ -174,7 +188,6 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
 
 void view_leader::lead(boot_time now, view_effects& out) {
   phase_ = phase::leading;
-  claimed_ = *row_id_;
   row_view_.reset();
   if (current_->find(self_.incarnation) == nullptr) joins_.insert(joins_.begin(), self_);
   evidence_.watch(now, current_);
@@ -186,7 +199,10 @@ view view_leader::decide(std::vector<removal>& removed) const {
   view next{{token_, 0}, {}, current_->removed};
   for (const auto& m : current_->members) {
     const auto it = removals_.find(m.incarnation);
-    const bool silent = silent_.contains(m.incarnation) && !reached_.contains(m.incarnation);
+    // Whoever was let in meanwhile is judged as a member, not as a joiner that nobody reached.
+    const bool unreached = m.state == member_state::joining && unreached_.contains(m.incarnation) &&
+                           !reached_.contains(m.incarnation);
+    const bool silent = unreached || silent_.contains(m.incarnation);
     if (it != removals_.end() || silent) {
       const auto why = it != removals_.end() ? it->second : removal_reason::silent;
       removed.push_back({m.name, m.incarnation, why});
@@ -232,7 +248,9 @@ void view_leader::commit(boot_time now, view_effects& out) {
 
 // `current_` is in the store now.
 void view_leader::committed(boot_time now, view_effects& out) {
+  if (!ready_) evidence_.restart(now);
   ready_ = true;
+  unsure_.reset();
   std::erase_if(removals_, [&](const auto& r) { return current_->find(r.first) == nullptr; });
   std::erase_if(joins_, [&](const member& j) { return current_->find(j.incarnation) != nullptr; });
   std::erase_if(reached_, [&](const auto& who) {
@@ -257,16 +275,19 @@ void view_leader::remove(const incarnation& who, removal_reason reason) {
   if (who != self_.incarnation) removals_.emplace(who, reason);
 }
 
-boot_time view_leader::next_wake(boot_time now) const {
+boot_time view_leader::next_wake() const {
   if (!active()) return boot_time::never();
   boot_time at = pending_ ? pending_->deadline : boot_time::never();
   const auto sooner = [&](boot_time t) { at = std::min(at, t); };
-  if (!pending_ && retry_at_ > now) sooner(retry_at_);
+  // There is always a next statement until this tenure leads and knows the row.
+  if (!pending_ && allowed_ && (phase_ == phase::reading || !row_id_)) sooner(retry_at_);
   if (phase_ == phase::gathering) sooner(gather_end_);
   if (phase_ == phase::leading) {
     sooner(beat_at_);
-    if (ready_ && weigh_wanted_) sooner(weigh_at_);
-    if (ready_) sooner(std::max(weigh_at_, evidence_.next_wake()));
+    if (ready_ && allowed_) {
+      if (weigh_wanted_) sooner(weigh_at_);
+      sooner(std::max(weigh_at_, evidence_.next_wake()));
+    }
   }
   for (const auto& [who, c] : checks_) {
     if (c.again_at) sooner(*c.again_at);

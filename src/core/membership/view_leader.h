@@ -85,6 +85,9 @@ class view_leader {
   // The tenure is over; replies that are still to come are ignored.
   void end();
   bool active() const { return token_ != 0; }
+  // Whether R1 holds. Without it nothing is decided or committed: another may lead already, and who
+  // follows it has nothing to say to this one.
+  void allow(boot_time now, bool may_act);
   // A view under this token is committed: the leader may act.
   bool ready() const { return ready_; }
   fencing_token token() const { return token_; }
@@ -113,7 +116,7 @@ class view_leader {
   std::vector<incarnation> extra_subjects_of(const incarnation& helper) const {
     return evidence_.extra_subjects_of(helper);
   }
-  boot_time next_wake(boot_time now) const;
+  boot_time next_wake() const;
 
  private:
   enum class phase : std::uint8_t { reading, gathering, checking_name, leading };
@@ -154,11 +157,12 @@ class view_leader {
   std::string epoch_;
   phase phase_ = phase::reading;
   bool ready_ = false;
+  bool allowed_ = true;
   view_ptr current_;               // committed under this token, or the base of the first
   view_ptr known_;                 // the newest view heard of, wherever from
   std::optional<view_id> row_id_;  // of the store's row; unknown after an unknown outcome
   std::uint64_t attempted_ = 0;    // the greatest sequence that was asked for
-  view_id claimed_;                // the row as it was when this tenure began to lead
+  view_ptr unsure_;                // the newest commit whose outcome was lost
   std::string row_epoch_;
   view_ptr row_view_;
   boot_time gather_end_;
@@ -173,6 +177,7 @@ class view_leader {
   std::set<incarnation> reached_;
   // As of the newest judgement: whoever is heard again is not removed.
   std::set<incarnation> silent_;
+  std::set<incarnation> unreached_;
   std::set<incarnation> degraded_;
   std::map<incarnation, check> checks_;
   boot_time beat_at_;

@@ -69,7 +69,7 @@ class view_stand {
   }
   // Sleeps as long as the core wants, then ticks. False if it wants no wake-up, or far too many.
   bool wake() {
-    const auto next = core.next_wake(now);
+    const auto next = core.next_wake();
     if (next == boot_time::never() || ++wakes_ > 10'000) return false;
     tick(std::max(nanoseconds{0}, next - now));
     return true;

@@ -111,6 +111,7 @@ void engine::state::begin_turn() {
     observer_.on_pause(now_.boot);
     view_leader_.on_pause(now_.boot);
   }
+  view_leader_.allow(now_.boot, lease_.may_act(now_.truth));
   // R10: whatever the event is, a loss that is due comes first.
   if (now_.boot >= armed_) {
     lease_.tick(now_, lease_effects_);
@@ -124,6 +125,10 @@ void engine::state::tick() {
   drain();
   session_.tick(now_.boot, leader_to_ask(), session_effects_);
   view_leader_.tick(now_.boot, view_effects_);
+  // Committed when this leader could not act: now it can.
+  if (may_lead(now_) && session_.current()->id < view_leader_.current()->id)
+    view_effects_.emplace_back(
+        core::view_effect::publish{view_leader_.current(), view_leader_.current()->removed});
   calls_.tick(now_.boot, call_effects_);
   if (told_leader_.known() && now_.truth.earliest > leader_.expires) tell_leader();
   probe();
@@ -132,7 +137,7 @@ void engine::state::tick() {
 boot_time engine::state::next_wake() const {
   boot_time at = lease_.next_wake(now_);
   at = std::min(at, session_.next_wake(leader_to_ask()));
-  at = std::min(at, view_leader_.next_wake(now_.boot));
+  at = std::min(at, view_leader_.next_wake());
   at = std::min(at, calls_.next_wake());
   at = std::min(at, observer_.next_wake());
   if (told_leader_.known()) {

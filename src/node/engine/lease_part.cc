@@ -17,16 +17,12 @@ void engine::state::carry_out(core::lease_effect::submit&& e) {
 }
 
 void engine::state::carry_out(core::lease_effect::gained&& e) {
-  if (view_leader_.active() && view_leader_.token() == e.token) {
-    // Resumed; a view that was committed meanwhile was not published.
-    if (view_leader_.ready())
-      view_effects_.emplace_back(core::view_effect::publish{view_leader_.current(), {}});
-    return;
-  }
-  // Nobody took it between this node's standing back and now: nobody else wanted to (C5).
+  if (view_leader_.active() && view_leader_.token() == e.token) return;  // resumed
+  // Whoever led between this node's standing back and now stood back too: nobody hears more (C5).
   const auto& row = lease_.known_row();
-  const bool may_condemn = stood_back_at_ != 0 && row && row->version == stood_back_at_ + 1;
-  stood_back_at_ = 0;
+  const bool may_condemn =
+      stood_back_.token != 0 && row && row->version == stood_back_.version + stood_back_.others + 1;
+  stood_back_ = {};
   say(severity::info, "took the lease, token " + std::to_string(e.token));
   view_leader_.begin(now_.boot, e.token, session_.self(), session_.current(), lease_.epoch(),
                      may_condemn, view_effects_);
@@ -45,9 +41,10 @@ void engine::state::carry_out(core::lease_effect::lost&& e) {
 }
 
 void engine::state::carry_out(core::lease_effect::released&& e) {
+  const bool stood_back = e.token == stood_back_.token;
   for (const auto& m : session_.current()->members) {
     if (m.incarnation != incarnation())
-      links_.say({m.name, m.address, m.incarnation}, message::released{e.token});
+      links_.say({m.name, m.address, m.incarnation}, message::released{e.token, stood_back});
   }
 }
 

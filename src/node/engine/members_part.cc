@@ -71,7 +71,8 @@ void engine::state::carry_out(core::view_effect::pull_views&& e) {
 
 void engine::state::carry_out(core::view_effect::stand_back&& e) {
   say(severity::warning, "standing back: " + e.why);
-  if (const auto& row = lease_.known_row()) stood_back_at_ = row->version;
+  if (const auto& row = lease_.known_row())
+    stood_back_ = {lease_.held_token(), row->version, 0, lease_.held_token()};
   lease_.stand_back(now_, e.why, lease_effects_);
 }
 
@@ -201,6 +202,7 @@ void engine::state::handle(ports::connection_id from, message::beat&& m) {
   learn_leader({{peer.name, peer.address, peer.incarnation}, m.token, m.expires, false});
   beat_from_ = from;
   beat_nonce_ = m.nonce;
+  session_.on_beat(now_.boot);
   tell_subscribers_leader();
   if (extra_subjects_ != m.extra_subjects) {
     extra_subjects_ = std::move(m.extra_subjects);
@@ -255,6 +257,10 @@ void engine::state::handle(ports::connection_id from, message::leave&& /*m*/) {
 
 void engine::state::handle(ports::connection_id from, message::released&& m) {
   forget_leader(links_.peer_of(from)->incarnation);
+  if (m.stood_back && m.token > stood_back_.newest_other) {
+    ++stood_back_.others;
+    stood_back_.newest_other = m.token;
+  }
   lease_.on_released(now_, m.token, lease_effects_);
 }
 

@@ -182,7 +182,13 @@ class engine::state {
   known_leader leader_;
   leader_info told_leader_;
   clock_status told_clock_ = clock_status::synchronized;
-  std::int64_t stood_back_at_ = 0;  // version of the row when this node stood back last (C5)
+  // Since this node stood back (C5): what each tenure after it came to, as far as is known.
+  struct {
+    fencing_token token = 0;   // its own; 0: it did not, or led again
+    std::int64_t version = 0;  // of the row under that token
+    std::int64_t others = 0;   // later tenures that stood back too
+    fencing_token newest_other = 0;
+  } stood_back_;
 
   ports::connection_id beat_from_ = 0;  // where the leader's newest beat came from
   std::uint64_t beat_nonce_ = 0;
