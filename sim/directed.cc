@@ -169,6 +169,21 @@ std::optional<violation> take_through_promotion(trace::mode words, detail up_to)
   return play.end();
 }
 
+// R7. The answer to a's release does not come back to it; a newcomer reads the row and leads at
+// once.
+std::optional<violation> release_unanswered(trace::mode words, detail up_to) {
+  stage_play play(words, up_to);
+  auto& store = play.in().store();
+  play.in().live_at(0)->stop();
+  play.pass(play.in().with().statement.least);  // it has begun, and is not over
+  store.freeze_lease(0, play.now() + play.lease());
+  play.until([&] { return store.rows().lease->released; }, play.lease() / 4, "a's release is done");
+  play.in().start(3, "d");
+  play.until([&] { return play.leads(3); }, play.lease() / 4, "d leads");
+  play.pass(20 * millisecond);
+  return play.end();
+}
+
 // One that three others observe, none of them the leader, and each of those three is observed by
 // somebody outside the story: then the others vouch for the three while the leader can't hear them.
 std::optional<std::vector<std::uint32_t>> subject_and_observers(stage_play& play) {
@@ -230,6 +245,7 @@ const std::vector<schedule>& directed_schedules() {
       {"two promotions within LMAX, then a re-pin", "F11 F12", two_promotions},
       {"a re-pin after the lease is over", "F12", late_repin},
       {"a take that waits through a promotion", "R9", take_through_promotion},
+      {"a release whose answer is late", "R7", release_unanswered},
       {"observers that the leader cannot hear", "C1", stale_reports},
   };
   return all;

@@ -168,13 +168,16 @@ void process::leadership_ended(fencing_token token) {
 }
 
 bool process::wants(severity level) const {
-  return level == severity::error || in_.world.trace.wants(detail::statements);
+  return level == severity::error || level == severity::warning ||
+         in_.world.trace.wants(detail::statements);
 }
 
 void process::write(severity level, std::string_view text) {
   if (in_.world.trace.wants(detail::statements)) say(detail::statements, std::string(text));
   if (level == severity::error && text.starts_with("broken:"))
     in_.world.violated("log", fmt::format("p{}: {}", id, text));
+  if (level == severity::warning && text.starts_with("standing back:"))
+    in_.evictions.on_stood_back(id, *engine_->view());
 }
 
 void process::on_view(const view_change& change) {

@@ -9,6 +9,7 @@
 #include "node/engine/engine.h"
 #include "sim/checkers/acts_checker.h"
 #include "sim/checkers/calls_checker.h"
+#include "sim/checkers/evictions_checker.h"
 #include "sim/checkers/views_checker.h"
 #include "sim/clock_model.h"
 #include "sim/endpoint.h"
@@ -31,6 +32,7 @@ struct surroundings {
   handler_model& handlers;
   acts_checker& acts;
   views_checker& views;
+  evictions_checker& evictions;
   calls_checker& calls;
   lives& all;
 };

@@ -119,8 +119,8 @@ process& world::start(std::uint32_t slot, const std::string& name) {
   microseconds lease = with_.node.lease.lease;
   if (with_.leases_differ && random_.chance(0.5)) lease -= lease / 3;
   h.name = name;
-  surroundings around{kernel_,   with_, clocks_, store_, network_,
-                      handlers_, acts_, views_,  calls_, lives_};
+  surroundings around{kernel_, with_,  clocks_,    store_, network_, handlers_,
+                      acts_,   views_, evictions_, calls_, lives_};
   processes_.push_back(std::make_unique<sim::process>(around, id, slot, name, lease));
   started_.push_back(kernel_.now);
   auto& p = *processes_.back();

@@ -22,15 +22,34 @@ void evictions_checker::on_submitted(std::uint32_t leader, std::uint64_t number,
   if (world_.now > lane.free_at + lane_gap) lane.busy_since = world_.now;
   lane.free_at = world_.now + store_patience_;
   if (request.action != ports::view_action::commit) return;
-  // Ten clean probes end a silence (D2); then the edge must be reported and weighed.
-  const true_time window =
-      (options_.clean_probes + 5) * options_.probe_period.count() + 500 * millisecond;
   std::vector<finding> findings;
   for (const auto& r : request.row.removed) {
     if (removed_.contains(r.incarnation)) continue;
-    findings.push_back({r.incarnation, judge(leader, request, r, lane.busy_since - window)});
+    findings.push_back({r.incarnation, judge(leader, request, r, lane.busy_since - window())});
   }
   if (!findings.empty()) open_.emplace(number, std::move(findings));
+}
+
+// Ten clean probes end a silence (D2); then the edge must be reported and weighed.
+true_time evictions_checker::window() const {
+  return (options_.clean_probes + 5) * options_.probe_period.count() + 500 * millisecond;
+}
+
+void evictions_checker::on_stood_back(std::uint32_t leader, const view& members) {
+  stood_back_.insert(leader);
+  const true_time since = world_.now - window();
+  const std::uint32_t at = lives_.of(leader).slot;
+  const auto hears =
+      std::count_if(members.members.begin(), members.members.end(), [&](const auto& m) {
+        const life* l = lives_.find(m.incarnation);
+        if (l == nullptr || l->ended <= world_.now || m.state != member_state::up) return false;
+        const auto& story = lives_.of(l->process);
+        return l->process == leader || (!story.stop_called && story.clean_since(since) &&
+                                        paths_.clean_since(at, story.slot, since));
+      });
+  if (2 * static_cast<std::size_t>(hears) > members.members.size())
+    world_.violated("evictions", fmt::format("p{} stood back, and {} of {} could hear it", leader,
+                                             hears, members.members.size()));
 }
 
 void evictions_checker::on_settled(std::uint32_t leader) {
@@ -79,7 +98,23 @@ std::string evictions_checker::judge(std::uint32_t leader, const ports::view_req
   const auto subject = static_cast<std::uint32_t>(base->find(r.incarnation) - base->members.data());
   // J1 has rules of its own: who is joining goes unless most of its observers reach it.
   if (base->members[subject].state == member_state::joining) return "";
+  if (in_minority(leader, *base, window_start)) return text("the leader was in the minority");
   return healthy(leader, *base, subject, window_start) ? text("it was healthy") : "";
+}
+
+// C5. All members live, and at most half of them can have been heard. A leader that stood back
+// before may go on without the others.
+bool evictions_checker::in_minority(std::uint32_t leader, const view& v, true_time since) const {
+  if (stood_back_.contains(leader)) return false;
+  const std::uint32_t at = lives_.of(leader).slot;
+  std::size_t unheard = 0;
+  for (const auto& m : v.members) {
+    const life* l = lives_.find(m.incarnation);
+    if (l == nullptr || l->ended <= world_.now) return false;
+    const auto& story = lives_.of(l->process);
+    if (story.still_since(since) || paths_.dead_since(at, story.slot, since)) ++unheard;
+  }
+  return 2 * unheard >= v.members.size();
 }
 
 // C1 can't condemn when more than a tenth of the voices speaks for the subject; with fewer than

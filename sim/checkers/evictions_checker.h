@@ -1,5 +1,7 @@
 #pragma once
-// No healthy member is evicted, and every reason that is given is true.
+// No healthy member is evicted, every reason that is given is true, and no leader stands back (C5)
+// that could be heard by more than half of its members: its own pause is no reason (D3). Nor does
+// one that can't be heard by more than half remove the others as silent.
 //
 // The verdict is passed where the leader submits the view without the member; it counts if that
 // view is committed. Healthy is what docs/testing.md says: for the whole window before the verdict
@@ -37,6 +39,7 @@ class evictions_checker {
   void on_executed(std::uint64_t number, const ports::view_request& request,
                    const ports::view_reply& reply);
   void on_settled(std::uint32_t leader);
+  void on_stood_back(std::uint32_t leader, const view& members);
 
  private:
   // A leader's view statements follow one another; what it wanted may have waited for its turn.
@@ -49,9 +52,12 @@ class evictions_checker {
     std::string wrong;  // empty: the removal is right
   };
 
+  true_time window() const;
   std::string judge(std::uint32_t leader, const ports::view_request& request, const removal& r,
                     true_time window_start) const;
   bool healthy(std::uint32_t leader, const view& v, std::uint32_t subject, true_time since) const;
+
+  bool in_minority(std::uint32_t leader, const view& v, true_time since) const;
 
   kernel& world_;
   const lives& lives_;
@@ -62,6 +68,7 @@ class evictions_checker {
   std::vector<view_lane> lanes_;  // by process
   std::map<std::uint64_t, std::vector<finding>> open_;
   std::set<incarnation> removed_;
+  std::set<std::uint32_t> stood_back_;  // processes that did, at some time
 };
 
 }  // namespace hedgerow::sim

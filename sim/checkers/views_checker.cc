@@ -56,10 +56,13 @@ void views_checker::on_committed(const ports::view_row& row,
 
 bool views_checker::gone_between(const view_id& low, const view_id& high,
                                  const incarnation& who) const {
-  for (auto it = committed_.upper_bound(low); it != committed_.end() && it->first < high; ++it) {
-    if (it->second.find(who) == nullptr) return true;
-  }
-  return false;
+  return std::any_of(committed_.begin(), committed_.lower_bound(high), [&](const auto& c) {
+    // A claim may have given a later token to the older list.
+    if (c.first < low && c.first.sequence <= low.sequence) return false;
+    const auto& removed = c.second.removed;
+    return std::any_of(removed.begin(), removed.end(),
+                       [&](const removal& r) { return r.incarnation == who; });
+  });
 }
 
 void views_checker::check_first(const view& first) {

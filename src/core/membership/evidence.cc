@@ -145,7 +145,9 @@ verdict_question evidence::question(boot_time now) const {
     const auto& r = records_.at(who);
     auto& subject = q.subjects.emplace_back();
     subject.own_link_stale = own_link_stale(now, r);
-    subject.judged = who != self_ && members[s].state != member_state::joining && !r.confirmed;
+    // Nobody is judged by what was seen before the leader itself could hear of it.
+    subject.judged = who != self_ && members[s].state != member_state::joining && !r.confirmed &&
+                     now > grace_end(r);
     std::vector<std::uint32_t> observers = rings_->observers_of(s);
     for (const auto& h : r.helpers) {
       if (const auto it = index.find(h); it != index.end()) observers.push_back(it->second);

@@ -193,7 +193,11 @@ void view_leader::on_own_edges(boot_time now, const std::vector<message::edge>& 
 }
 
 void view_leader::on_pulled_view(const view_ptr& theirs) {
-  if (phase_ == phase::gathering && (!known_ || theirs->id > known_->id)) known_ = theirs;
+  if (phase_ == phase::gathering) on_known_view(theirs);
+}
+
+void view_leader::on_known_view(const view_ptr& v) {
+  if (!known_ || v->id > known_->id) known_ = v;
 }
 
 void view_leader::on_pause(boot_time now) {

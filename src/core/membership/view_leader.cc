@@ -142,6 +142,8 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
       kept.id = {row_view_->id.token, row->id.sequence};
       seen = std::make_shared<const view>(std::move(kept));
     }
+    // The store may lose what it has shown: then that is what this node knows.
+    if (row_view_ && row_view_->id > seen->id) on_known_view(row_view_);
     row_view_ = seen;
     row_epoch_ = row->epoch;
   } else if (unsure_ && row->id == unsure_->id && row->members == unsure_->members) {
@@ -249,6 +251,9 @@ void view_leader::commit(boot_time now, view_effects& out) {
 // `current_` is in the store now.
 void view_leader::committed(boot_time now, view_effects& out) {
   if (!ready_) evidence_.restart(now);
+  // Who is silent in the view before may be the half of this one.
+  silent_.clear();
+  unreached_.clear();
   ready_ = true;
   unsure_.reset();
   std::erase_if(removals_, [&](const auto& r) { return current_->find(r.first) == nullptr; });

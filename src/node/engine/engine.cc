@@ -209,7 +209,6 @@ void engine::state::stop() {
   session_.leave();
   // R7: first nothing acts any more, then the store is told.
   lease_.resign(now_, lease_effects_);
-  view_leader_.end();
 }
 
 void engine::state::finish_stop() {
