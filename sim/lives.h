@@ -16,6 +16,7 @@ struct process_story {
   std::uint32_t slot = 0;
   std::string name;
   true_time disturbed = 0;           // it started, ran on after a pause, or woke very late
+  true_time disturbed_before = 0;    // the time before that
   true_time paused_since = forever;  // forever: it runs
   true_time ended = forever;
   bool stop_called = false;
@@ -57,8 +58,10 @@ class lives {
     disturb(process, now);
   }
   void disturb(std::uint32_t process, true_time now) {
-    auto& d = stories_[process].disturbed;
-    d = d < now ? now : d;
+    auto& story = stories_[process];
+    if (now <= story.disturbed) return;
+    story.disturbed_before = story.disturbed;
+    story.disturbed = now;
   }
 
   const process_story& of(std::uint32_t process) const { return stories_[process]; }

@@ -38,6 +38,8 @@ true_time evictions_checker::window() const {
 void evictions_checker::on_stood_back(std::uint32_t leader, const view& members) {
   stood_back_.insert(leader);
   const true_time since = world_.now - window();
+  // Pauses that are too short to be noticed add up.
+  if (lives_.of(leader).disturbed_before >= since) return;
   const std::uint32_t at = lives_.of(leader).slot;
   const auto hears =
       std::count_if(members.members.begin(), members.members.end(), [&](const auto& m) {

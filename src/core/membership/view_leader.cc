@@ -129,7 +129,11 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
   if (!row) {
     // No row: the claim creates it.
     row_id_ = view_id{};
-    if (phase_ == phase::reading) row_view_.reset();
+    if (phase_ == phase::reading) {
+      if (row_view_) on_known_view(row_view_);
+      row_view_ = std::make_shared<const view>();
+      row_epoch_.clear();
+    }
     proceed(now, out);
     return;
   }
@@ -144,8 +148,9 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     }
     // The store may lose what it has shown: then that is what this node knows.
     if (row_view_ && row_view_->id > seen->id) on_known_view(row_view_);
+    // A row that was missing may have been lost: that it has today's epoch says nothing.
+    if (!row_view_ || row_view_->id != view_id{}) row_epoch_ = row->epoch;
     row_view_ = seen;
-    row_epoch_ = row->epoch;
   } else if (unsure_ && row->id == unsure_->id && row->members == unsure_->members) {
     // The commit whose answer was lost has happened. The id alone does not say so: a claim of a row
     // that the store had rolled back gives this tenure's token to a list of somebody else.
