@@ -9,7 +9,6 @@ namespace {
 
 using ports::lease_action;
 using ports::lease_request;
-using ports::lease_row;
 using ports::view_action;
 
 bool create(store_rows& rows, const lease_request& q) {

@@ -78,7 +78,7 @@ line_writer::~line_writer() {
   state_->changed.notify_all();
 }
 
-void line_writer::write(std::string line) {
+void line_writer::write(std::string_view line) {
   const std::lock_guard lock{state_->mutex};
   if (state_->broken || state_->pending.size() + line.size() > pending_bytes_max) return;
   state_->pending.append(line).push_back('\n');

@@ -20,7 +20,7 @@ class line_writer {
   line_writer(const line_writer&) = delete;
   line_writer& operator=(const line_writer&) = delete;
 
-  void write(std::string line);  // without the newline; never blocks
+  void write(std::string_view line);  // without the newline; never blocks
 
   // Waits until everything is written, the descriptor is broken, or the time is over.
   void drain(std::chrono::milliseconds patience);

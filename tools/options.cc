@@ -71,7 +71,8 @@ void add_tag(std::map<std::string, std::string>& into, const std::string& text) 
 
 // By hand: CLI11 would split the tags of the command line at commas, too.
 void add_tags_from_environment(std::map<std::string, std::string>& into) {
-  const char* const text = std::getenv("HEDGEROW_TAG");
+  const char* const text =
+      std::getenv("HEDGEROW_TAG");  // NOLINT(concurrency-mt-unsafe): no threads yet
   if (text == nullptr || *text == '\0') return;
   std::string_view rest{text};
   for (;;) {

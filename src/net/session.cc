@@ -262,7 +262,7 @@ void session::dial_failed(ports::dial_failure why, std::string text,
   over({ending::kind::dial_failed, why, std::move(actual), std::move(text)});
 }
 
-void session::over(ending how) {
+void session::over(const ending& how) {
   HEDGEROW_ASSERT(state_ != state::closed);
   const auto self = shared_from_this();
   drop();

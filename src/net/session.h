@@ -102,7 +102,7 @@ class session : public std::enable_shared_from_this<session> {
   void lost(int error);
   void dial_failed(ports::dial_failure why, std::string text,
                    std::optional<ports::peer> actual = std::nullopt);
-  void over(ending how);
+  void over(const ending& how);
 
   event_loop::impl& loop_;
   session_host& host_;

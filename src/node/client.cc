@@ -57,7 +57,7 @@ class client::impl final : public engine::client_listener {
 
   // The engine's own answers, from the loop's thread; for the few questions of commands.
   template <class Answer>
-  Answer ask(std::function<Answer()> question) const {
+  Answer ask(const std::function<Answer()>& question) const {
     if (loop_.on_loop_thread()) return question();
     const auto promise = std::make_shared<std::promise<Answer>>();
     if (!post([promise, question] { promise->set_value(question()); })) return question();

@@ -17,9 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Beyond the engine's own patience; a loop that a handler holds for ever is left behind.
-constexpr milliseconds stop_patience{2500};
-
 std::string_view name_of(clock_status s) {
   switch (s) {
     case clock_status::synchronized:

@@ -30,7 +30,7 @@ struct worker::state {
   bool ended = false;
 };
 
-worker::worker(std::string name, std::size_t capacity, std::function<void()> finish)
+worker::worker(const std::string& name, std::size_t capacity, std::function<void()> finish)
     : state_(new state{capacity, std::move(finish), {}, {}, {}}) {
   // Signals are for the program's own threads.
   sigset_t all;

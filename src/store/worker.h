@@ -28,7 +28,7 @@ class worker {
  public:
   // `finish` is the last thing that the thread does. `name` is the thread's, at most 15 bytes.
   // Throws std::system_error if there can be no more threads.
-  worker(std::string name, std::size_t capacity, std::function<void()> finish);
+  worker(const std::string& name, std::size_t capacity, std::function<void()> finish);
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;

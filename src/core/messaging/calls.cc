@@ -56,7 +56,7 @@ void calls::send(boot_time now, call_id id, bytes payload, boot_time deadline, c
   attempt(now, request, p, out);
 }
 
-void calls::broadcast(boot_time now, call_id id, bytes payload, boot_time deadline,
+void calls::broadcast(boot_time now, call_id id, const bytes& payload, boot_time deadline,
                       std::vector<target> to, call_effects& out) {
   const std::size_t size = as_view(payload).size();
   std::optional<error> refusal;

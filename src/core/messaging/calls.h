@@ -64,7 +64,7 @@ class calls {
       : from_(std::move(from)), payload_bytes_max_(payload_bytes_max) {}
 
   void send(boot_time now, call_id id, bytes payload, boot_time deadline, call_effects& out);
-  void broadcast(boot_time now, call_id id, bytes payload, boot_time deadline,
+  void broadcast(boot_time now, call_id id, const bytes& payload, boot_time deadline,
                  std::vector<target> to, call_effects& out);
 
   // Whoever leads now, as far as is known. Waiting sends go there.

@@ -115,12 +115,12 @@ void client_engine::send(core::call_id id, bytes payload, boot_time deadline) {
   turn([&] { calls_.send(now_.boot, id, std::move(payload), deadline, effects_); });
 }
 
-void client_engine::broadcast(core::call_id id, bytes payload, boot_time deadline) {
+void client_engine::broadcast(core::call_id id, const bytes& payload, boot_time deadline) {
   turn([&] {
     std::vector<core::target> to;
     for (const auto& m : view_->members)
       to.push_back(target_of(m));
-    calls_.broadcast(now_.boot, id, std::move(payload), deadline, std::move(to), effects_);
+    calls_.broadcast(now_.boot, id, payload, deadline, std::move(to), effects_);
   });
 }
 

@@ -49,7 +49,7 @@ class client_engine final : public ports::transport_listener {
   // Where nodes of the group may be found; none is an answer too.
   void offer(const std::vector<std::string>& addresses);
   void send(core::call_id id, bytes payload, boot_time deadline);
-  void broadcast(core::call_id id, bytes payload, boot_time deadline);
+  void broadcast(core::call_id id, const bytes& payload, boot_time deadline);
   // Ends all calls.
   void stop();
 

@@ -24,8 +24,8 @@ void engine::stop() {
 void engine::send(call_id id, bytes payload, boot_time deadline) {
   state_->turn([&] { state_->send(id, std::move(payload), deadline); });
 }
-void engine::broadcast(call_id id, bytes payload, boot_time deadline, bool skip_self) {
-  state_->turn([&] { state_->broadcast(id, std::move(payload), deadline, skip_self); });
+void engine::broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self) {
+  state_->turn([&] { state_->broadcast(id, payload, deadline, skip_self); });
 }
 view_ptr engine::view() const {
   return state_->view();
@@ -172,7 +172,8 @@ bool engine::state::drain_once() {
     auto batch = std::move(effects);
     effects.clear();
     for (auto& e : batch) {
-      std::visit([this](auto&& one) { carry_out(std::forward<decltype(one)>(one)); }, std::move(e));
+      std::visit([this](auto&& one) { this->carry_out(std::forward<decltype(one)>(one)); },
+                 std::move(e));
     }
     return !batch.empty();
   };

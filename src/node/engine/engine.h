@@ -81,7 +81,7 @@ class engine final : public ports::store_listener,
   // A message to the leader. Fails through on_send_done only. `deadline` is absolute.
   void send(call_id id, bytes payload, boot_time deadline);
   // To the members of the present view, `self` included unless `skip_self`.
-  void broadcast(call_id id, bytes payload, boot_time deadline, bool skip_self);
+  void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
 
   view_ptr view() const;  // never null; empty before the first view
   leader_info leader() const;

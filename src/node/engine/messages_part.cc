@@ -86,13 +86,14 @@ void engine::state::send(call_id id, bytes payload, boot_time deadline) {
   calls_.send(now_.boot, id, std::move(payload), deadline, call_effects_);
 }
 
-void engine::state::broadcast(call_id id, bytes payload, boot_time deadline, bool skip_self) {
+void engine::state::broadcast(call_id id, const bytes& payload, boot_time deadline,
+                              bool skip_self) {
   std::vector<core::target> to;
   for (const auto& m : session_.current()->members) {
     if (!skip_self || m.incarnation != incarnation())
       to.push_back({m.name, m.address, m.incarnation});
   }
-  calls_.broadcast(now_.boot, id, std::move(payload), deadline, std::move(to), call_effects_);
+  calls_.broadcast(now_.boot, id, payload, deadline, std::move(to), call_effects_);
 }
 
 void engine::state::carry_out(core::call_effect::transmit&& e) {

@@ -43,7 +43,7 @@ class engine::state {
   void start();
   void stop();
   void send(call_id id, bytes payload, boot_time deadline);
-  void broadcast(call_id id, bytes payload, boot_time deadline, bool skip_self);
+  void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
   void on_lease_reply(ports::request_id id, const ports::lease_reply& reply);
   void on_view_reply(ports::request_id id, const ports::view_reply& reply);
   void on_open(ports::connection_id id, const ports::peer& who);
