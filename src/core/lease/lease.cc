@@ -1,6 +1,7 @@
 #include "core/lease/lease.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/assert.h"
 #include "base/mutant.h"
@@ -18,6 +19,7 @@ constexpr nanoseconds look_time = milliseconds{500};
 constexpr nanoseconds backoff_first = milliseconds{20};
 constexpr nanoseconds backoff_max = milliseconds{500};
 
+constexpr fencing_token token_seen_max = std::numeric_limits<fencing_token>::max() / 2;
 // What peers say may be any number.
 constexpr microseconds far = std::chrono::hours{24};
 
@@ -235,6 +237,8 @@ void lease::submit_release(const reading& now, lease_effects& out) {
 }
 
 void lease::see_token(fencing_token token) {
+  // Peers may say anything; the next token must not overflow.
+  if (token > token_seen_max) return;
   seen_ = std::max(seen_, token);
 }
 

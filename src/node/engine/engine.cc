@@ -217,6 +217,8 @@ void engine::state::finish_stop() {
   const bool late = now_.boot >= stop_deadline_;
   if (lease_.idle() && !farewell_said_) {
     farewell_said_ = true;
+    // The leader's own connection is open for sure; one that is only dialled now says nothing yet.
+    if (beat_from_ != 0 && !ports_.transport.send(beat_from_, message::leave{})) beat_from_ = 0;
     for (const auto& m : session_.current()->members) {
       if (m.incarnation != incarnation())
         links_.say({m.name, m.address, m.incarnation}, message::leave{});

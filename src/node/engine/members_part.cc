@@ -196,6 +196,8 @@ void engine::state::handle(ports::connection_id from, message::probe_ack&& m) {
 }
 
 void engine::state::handle(ports::connection_id from, message::beat&& m) {
+  // No clock is so wrong, and no lease so long; sums with it must not overflow.
+  m.expires = std::min(m.expires, now_.truth.latest + std::chrono::hours{24});
   lease_.on_news(now_, m.token, m.expires, lease_effects_);
   if (m.token < leader_.token || m.token <= view_leader_.token()) return;
   const auto& peer = *links_.peer_of(from);

@@ -51,6 +51,7 @@ void engine::state::on_closed(ports::connection_id id, const std::string& why) {
   const auto o = links_.on_closed(id);
   settle(o, why, false);
   subscribers_.erase(id);
+  std::erase_if(joiners_, [&](const auto& j) { return j.second == id; });
   if (beat_from_ == id) beat_from_ = 0;
   if (!o.peer) return;
   // A closed connection is half of the certain evidence; the other half is a new one, refused.
