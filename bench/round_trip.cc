@@ -13,6 +13,7 @@
 #include <hedgerow/node.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -84,9 +85,25 @@ void serve_node(const std::string& store, bool on_loop) {
   pause();
 }
 
-pid_t in_child(const std::function<void()>& work) {
+// Where the scheduler puts two processes that wake each other changes a round trip more than
+// anything that they do; so the yardstick and the measured are put on the same cores.
+struct placement {
+  int servers = -1;  // -1: wherever the scheduler likes
+  int caller = -1;
+};
+
+void pin_to(int core) {
+  if (core < 0) return;
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(static_cast<std::size_t>(core), &cores);
+  if (sched_setaffinity(0, sizeof cores, &cores) != 0) die("no core " + std::to_string(core));
+}
+
+pid_t in_child(int core, const std::function<void()>& work) {
   const pid_t pid = fork();
   if (pid != 0) return pid;
+  pin_to(core);
   work();
   _exit(0);
 }
@@ -194,7 +211,10 @@ void measure_callback(const std::string& store, const sockaddr_in& echo_at) {
 
 }  // namespace
 
-int main() {
+// [SERVERS' CORE, CALLER'S CORE]
+int main(int argc, char** argv) {
+  placement on;
+  if (argc == 3) on = {std::stoi(argv[1]), std::stoi(argv[2])};
   char folder[] = "/tmp/hedgerow-bench-XXXXXX";
   if (mkdtemp(folder) == nullptr) die("no temporary folder");
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -206,10 +226,10 @@ int main() {
     die("no port for the echo server");
   getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
   const std::string base = folder;
-  const pid_t children[] = {in_child([&] { serve_echo(listener); }),
-                            in_child([&] { serve_node(base + "/loop.db", true); }),
-                            in_child([&] { serve_node(base + "/pool.db", false); })};
-  const pid_t caller = in_child([&] {
+  const pid_t children[] = {in_child(on.servers, [&] { serve_echo(listener); }),
+                            in_child(on.servers, [&] { serve_node(base + "/loop.db", true); }),
+                            in_child(on.servers, [&] { serve_node(base + "/pool.db", false); })};
+  const pid_t caller = in_child(on.caller, [&] {
     measure_callback(base + "/loop.db", at);
     measure_blocking(base + "/pool.db");
   });
