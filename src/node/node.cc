@@ -148,8 +148,10 @@ class node::impl final : public engine::listener,
       failure_ = why;
       changed_.notify_all();
     }
-    log_.write(severity::error, why.message());
-    if (with_.on_failed) with_.on_failed(why);
+    if (with_.on_failed)
+      with_.on_failed(why);
+    else
+      log_.write(severity::error, why.message());
   }
   void on_store(bool available, const std::string& text) override {
     if (with_.on_store) with_.on_store(available, text);

@@ -155,7 +155,10 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
   const auto same_name = [&](const member& j) { return j.name == who.name; };
   const auto waiting = std::find_if(joins_.begin(), joins_.end(), same_name);
   const member* holder = current_->find(who.name);
-  if (holder != nullptr && !removals_.contains(holder->incarnation)) {
+  if (holder != nullptr && holder->incarnation == self_.incarnation) {
+    out.emplace_back(view_effect::answer_join{who.incarnation,
+                                              {message::join_status::name_in_use, self_.address}});
+  } else if (holder != nullptr && !removals_.contains(holder->incarnation)) {
     verify(*holder, who, false, out);
   } else if (waiting != joins_.end() && waiting->incarnation != who.incarnation) {
     // Two newcomers of one name: the first is in the next view, and can be asked then.

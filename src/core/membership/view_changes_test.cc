@@ -112,6 +112,18 @@ TEST(view_changes, J1_a_silent_holder_of_a_name_is_replaced_only_when_nobody_hea
   EXPECT_EQ(s.names(), (names{"m1", "m3", "m2"}));
 }
 
+TEST(view_changes, J1_the_leader_knows_that_it_holds_its_own_name) {
+  view_stand s;
+  s.lead(7, {1, 2});
+  auto second = member_of(1);
+  second.incarnation = life(22);
+  s.join(second);
+  EXPECT_TRUE(s.noted<view_effect::verify>().empty());
+  ASSERT_EQ(s.noted<view_effect::answer_join>().size(), 1U);
+  EXPECT_EQ(s.noted<view_effect::answer_join>()[0].reply.status, join_status::name_in_use);
+  EXPECT_TRUE(s.open.empty());
+}
+
 TEST(view_changes, J1_of_two_newcomers_of_one_name_the_first_is_taken) {
   view_stand s;
   s.lead(7, {1});
