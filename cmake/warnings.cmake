@@ -33,8 +33,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   endif()
 else()
   # C++20 designated initialisers leave the rest to the defaults on purpose.
+  # std::stable_partition of libstdc++ 12 uses what libstdc++ 12 deprecates.
   target_compile_options(hedgerow_warnings INTERFACE -Wimplicit-fallthrough
-                                                     -Wno-missing-designated-field-initializers)
+                                                     -Wno-missing-designated-field-initializers
+                                                     -Wno-deprecated-declarations)
 endif()
 
 target_compile_definitions(hedgerow_warnings INTERFACE _GLIBCXX_ASSERTIONS)
