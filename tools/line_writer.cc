@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
-#include <string_view>
+#include <string>
 #include <thread>
 #include <utility>
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <string>
+#include <string_view>
 
 namespace hedgerow::tools {
 

@@ -29,7 +29,8 @@ class evidence {
   void begin(boot_time now, bool may_condemn);
   // Who is judged from now on; the clocks of those that stay go on.
   void watch(boot_time now, const view_ptr& members);
-  // The tenure's first view is published: until now nobody was asked anything.
+  // The leader begins to act, or may act again: until now nobody owed it a word, so everybody gets
+  // time to be heard of. What was heard stays.
   void restart(boot_time now);
   // The number of a beat that is sent now, and whom each member should watch beside its subjects.
   std::uint64_t beat(boot_time now);

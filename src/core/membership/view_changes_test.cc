@@ -21,6 +21,13 @@ void report(view_stand& s, std::uint64_t by, std::uint64_t subject, edge_state s
   s.act([&] { s.core.on_report(s.now, life(by), {nonce, {}, {{life(subject), state}}}, s.out); });
 }
 
+// A process of the same name and address, started anew or for the second time.
+member another_life_of(std::uint64_t number) {
+  auto who = member_of(number);
+  who.incarnation = life(22);
+  return who;
+}
+
 void own_edge(view_stand& s, std::uint64_t subject, edge_state state) {
   s.act([&] { s.core.on_own_edges(s.now, {{life(subject), state}}, true, s.out); });
 }
@@ -62,8 +69,7 @@ TEST(view_changes, J1_nobody_is_admitted_before_the_first_view) {
 TEST(view_changes, J1_a_name_whose_holder_answers_is_refused) {
   view_stand s;
   s.lead(7, {1, 2});
-  auto second = member_of(2);
-  second.incarnation = life(22);
+  const auto second = another_life_of(2);
   s.join(second);
   ASSERT_EQ(s.noted<view_effect::verify>().size(), 1U);
   EXPECT_EQ(s.noted<view_effect::verify>()[0].who.incarnation, life(2));
@@ -80,8 +86,7 @@ TEST(view_changes, J1_a_restarted_member_is_replaced_in_one_view) {
   for (const auto outcome : {verified::refused, verified::other}) {
     view_stand s;
     s.lead(7, {1, 2, 3});
-    auto again = member_of(2);
-    again.incarnation = life(22);
+    const auto again = another_life_of(2);
     s.join(again);
     s.verified_as(2, outcome);
     s.reply();
@@ -95,8 +100,7 @@ TEST(view_changes, J1_a_restarted_member_is_replaced_in_one_view) {
 TEST(view_changes, J1_a_silent_holder_of_a_name_is_replaced_only_when_nobody_hears_it) {
   view_stand s;
   s.lead(7, {1, 2, 3});
-  auto again = member_of(2);
-  again.incarnation = life(22);
+  const auto again = another_life_of(2);
   s.join(again);
   s.verified_as(2, verified::silent);
   EXPECT_TRUE(s.open.empty()) << "it was heard a moment ago";
@@ -115,8 +119,7 @@ TEST(view_changes, J1_a_silent_holder_of_a_name_is_replaced_only_when_nobody_hea
 TEST(view_changes, J1_the_leader_knows_that_it_holds_its_own_name) {
   view_stand s;
   s.lead(7, {1, 2});
-  auto second = member_of(1);
-  second.incarnation = life(22);
+  const auto second = another_life_of(1);
   s.join(second);
   EXPECT_TRUE(s.noted<view_effect::verify>().empty());
   ASSERT_EQ(s.noted<view_effect::answer_join>().size(), 1U);
@@ -128,8 +131,7 @@ TEST(view_changes, J1_of_two_newcomers_of_one_name_the_first_is_taken) {
   view_stand s;
   s.lead(7, {1});
   s.join(member_of(2));
-  auto second = member_of(2);
-  second.incarnation = life(22);
+  const auto second = another_life_of(2);
   s.join(second);
   s.reply_all();
   ASSERT_EQ(s.row->members.size(), 2U);

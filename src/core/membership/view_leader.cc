@@ -42,6 +42,10 @@ void view_leader::allow(boot_time now, bool may_act) {
   allowed_ = may_act;
   if (!may_act) return;
   evidence_.restart(now);
+  judge_anew();
+}
+
+void view_leader::judge_anew() {
   silent_.clear();
   unreached_.clear();
   weigh_wanted_ = true;
@@ -257,8 +261,7 @@ void view_leader::commit(boot_time now, view_effects& out) {
 void view_leader::committed(boot_time now, view_effects& out) {
   if (!ready_) evidence_.restart(now);
   // Who is silent in the view before may be the half of this one.
-  silent_.clear();
-  unreached_.clear();
+  judge_anew();
   ready_ = true;
   unsure_.reset();
   std::erase_if(removals_, [&](const auto& r) { return current_->find(r.first) == nullptr; });
@@ -277,7 +280,6 @@ void view_leader::committed(boot_time now, view_effects& out) {
   beat_at_ = now;
   // Who was removed with this step: those at the end of the list that the view does not hold.
   out.emplace_back(view_effect::publish{current_, current_->removed});
-  weigh_wanted_ = true;
   proceed(now, out);
 }
 

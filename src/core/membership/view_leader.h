@@ -140,6 +140,8 @@ class view_leader {
   void choose_base(boot_time now, view_effects& out);
   void lead(boot_time now, view_effects& out);
   void weigh(boot_time now, view_effects& out);
+  // What the newest judgement said of silence no longer holds; the next one is wanted soon.
+  void judge_anew();
   void verify(const member& who, std::optional<member> joiner, bool twice, view_effects& out);
   void resolve(boot_time now, const incarnation& who, const check& done, bool gone,
                view_effects& out);
