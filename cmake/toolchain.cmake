@@ -14,10 +14,11 @@ if(PROJECT_IS_TOP_LEVEL)
     set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
   endif()
 
-  # NOHASHDIR: the presets share cached objects although their build folders differ.
+  # NOHASHDIR and BASEDIR: presets share cached objects, and so do clones in different folders.
   find_program(HEDGEROW_CCACHE ccache)
   mark_as_advanced(HEDGEROW_CCACHE)
   if(HEDGEROW_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_NOHASHDIR=1 ${HEDGEROW_CCACHE})
+    set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_NOHASHDIR=1
+        CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} ${HEDGEROW_CCACHE})
   endif()
 endif()
