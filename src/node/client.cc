@@ -7,8 +7,7 @@
 #include "net/transport.h"
 #include "node/engine/client_engine.h"
 #include "node/host.h"
-#include "store/location.h"
-#include "store/read_group.h"
+#include "node/open_store.h"
 
 namespace hedgerow {
 namespace {
@@ -16,9 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 
 // Where a group's agents may be, from its rows. Blocks for as long as the store does.
-std::vector<std::string> addresses_in(const std::filesystem::path& file, const std::string& group) {
+std::vector<std::string> addresses_in(const store::location& where, const std::string& group) {
   std::vector<std::string> found;
-  const auto rows = store::read_group(file, group);
+  const auto rows = read_rows(where, group);
   if (!rows) return found;
   if (rows->lease && !rows->lease->address.empty()) found.push_back(rows->lease->address);
   if (rows->view) {
@@ -106,8 +105,8 @@ class client::impl final : public engine::client_listener {
       return;
     }
     // A store that hangs must not hold the loop; the reader may outlive this client.
-    std::thread([file = file_, group = with_.group, mailbox = mailbox_] {
-      auto found = addresses_in(file, group);
+    std::thread([where = store_, group = with_.group, mailbox = mailbox_] {
+      auto found = addresses_in(where, group);
       const std::lock_guard hold(mailbox->lock);
       if (mailbox->owner == nullptr) return;
       mailbox->owner->loop_.post([owner = mailbox->owner, found] { owner->engine_->offer(found); });
@@ -131,7 +130,7 @@ class client::impl final : public engine::client_listener {
   user_log log_;
   clock::machine_clock clock_;
   mutable net::event_loop loop_;
-  std::filesystem::path file_;
+  store::location store_;
   std::shared_ptr<mailbox> mailbox_ = std::make_shared<mailbox>();
   std::unique_ptr<net::transport> transport_;
   std::unique_ptr<engine::client_engine> engine_;
@@ -163,9 +162,9 @@ class client::impl final : public engine::client_listener {
 
 result<void> client::impl::open() {
   if (with_.agent.empty()) {
-    auto file = store::parse_url(with_.store);
-    if (!file) return tl::unexpected(std::move(file).error());
-    file_ = *file;
+    auto where = store::parse_url(with_.store);
+    if (!where) return tl::unexpected(std::move(where).error());
+    store_ = std::move(*where);
   }
   net::transport_options o;
   o.group = with_.group;
@@ -216,7 +215,7 @@ result<void> client::impl::wait_until_connected(milliseconds timeout) {
   const auto problem = ask<std::string>([this] { return engine_->problem(); });
   return fail(errc::unreachable, (problem.empty() ? "no agent answered in time" : problem) +
                                      " (group '" + with_.group + "'" +
-                                     (file_.empty() ? "" : ", store " + file_.string()) +
+                                     (with_.agent.empty() ? ", store " + name_of(store_) : "") +
                                      "); is an agent running? start one with `hedgerow agent`");
 }
 

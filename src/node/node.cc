@@ -8,9 +8,9 @@
 #include "net/transport.h"
 #include "node/engine/engine.h"
 #include "node/host.h"
+#include "node/open_store.h"
 #include "node/worker_pool.h"
-#include "store/location.h"
-#include "store/sqlite_store.h"
+#include "store/row_store.h"
 
 namespace hedgerow {
 namespace {
@@ -239,17 +239,13 @@ class node::impl final : public engine::listener,
 };
 
 result<void> node::impl::open_store() {
-  auto file = store::parse_url(with_.store);
-  if (!file) return tl::unexpected(std::move(file).error());
-  store::sqlite_store::options wanted;
-  wanted.file = *file;
-  wanted.group = with_.group;
-  wanted.clock_epoch = clock_.epoch();
-  wanted.listener = this;
-  wanted.post = [this](std::function<void()> task) { loop_.post(std::move(task)); };
-  auto opened = store::sqlite_store::open(std::move(wanted));
+  auto where = store::parse_url(with_.store);
+  if (!where) return tl::unexpected(std::move(where).error());
+  auto opened = hedgerow::open_store(*where, {.clock_epoch = clock_.epoch()});
   if (!opened) return tl::unexpected(std::move(opened).error());
-  store_ = std::move(*opened);
+  store_ = std::make_unique<store::row_store>(
+      std::move(*opened), store::row_key{store::row_kind::group, with_.group}, this,
+      [this](std::function<void()> task) { loop_.post(std::move(task)); });
   return {};
 }
 

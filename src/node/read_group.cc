@@ -1,18 +1,16 @@
-#include "store/read_group.h"
-
 #include <algorithm>
 
 #include <hedgerow/store.h>
 
 #include "clock/machine_clock.h"
-#include "store/location.h"
+#include "node/open_store.h"
 
 namespace hedgerow {
 
 result<group_rows> read_group(const std::string& store_url, const std::string& group) {
-  const auto file = store::parse_url(store_url);
-  if (!file) return tl::unexpected(file.error());
-  auto rows = store::read_group(*file, group);
+  const auto where = store::parse_url(store_url);
+  if (!where) return tl::unexpected(where.error());
+  auto rows = read_rows(*where, group);
   if (!rows) return tl::unexpected(std::move(rows).error());
   group_rows found;
   if (rows->view) found.view = {rows->view->id, rows->view->members, rows->view->removed};

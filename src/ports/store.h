@@ -21,6 +21,7 @@ struct lease_row {
   std::string holder;
   hedgerow::incarnation incarnation;
   std::string address;
+  std::string machine{};  // of the holder, see member::machine
   fencing_token token = 0;
   instant expires;
   microseconds lease{};      // the holder's lease length; information only

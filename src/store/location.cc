@@ -24,7 +24,7 @@ bool starts_with_any(std::string_view text, std::string_view a, std::string_view
   return text.starts_with(a) || text.starts_with(b);
 }
 
-result<path> absolute_file(std::string_view text, std::string_view url) {
+result<location> absolute_file(std::string_view text, std::string_view url) {
   if (text.empty() || text.ends_with('/'))
     return fail(errc::invalid_argument, fmt::format("the store \"{}\" names no file", url));
   if (text == ":memory:" || text.find('\0') != std::string_view::npos)
@@ -34,7 +34,7 @@ result<path> absolute_file(std::string_view text, std::string_view url) {
   path file = std::filesystem::absolute(path(text), error);
   if (error)
     return fail(errc::invalid_argument, fmt::format("the store \"{}\": {}", url, error.message()));
-  return file.lexically_normal();
+  return sqlite_location{file.lexically_normal()};
 }
 
 }  // namespace
@@ -51,12 +51,15 @@ result<path> default_file() {
               "absolute path; name a file with --store");
 }
 
-result<path> parse_url(std::string_view url) {
+result<location> parse_url(std::string_view url) {
   constexpr std::string_view sqlite = "sqlite:";
-  if (url.empty()) return default_file();
-  if (starts_with_any(url, "postgres:", "postgresql:"))
-    return fail(errc::not_supported,
-                "PostgreSQL is not supported by this build yet; use a SQLite file");
+  if (url.empty()) {
+    auto file = default_file();
+    if (!file) return tl::unexpected(std::move(file).error());
+    return sqlite_location{std::move(*file)};
+  }
+  if (starts_with_any(url, "postgres://", "postgresql://"))
+    return postgres_location{std::string(url)};
   if (url.starts_with(sqlite)) {
     std::string_view rest = url.substr(sqlite.size());
     if (rest.starts_with("//")) {
@@ -69,11 +72,11 @@ result<path> parse_url(std::string_view url) {
     }
     return absolute_file(rest, url);
   }
-  if (url.find("://") != std::string_view::npos)
+  // Not repeated in the error: such a URL may hold a password.
+  if (url.find("://") != std::string_view::npos || starts_with_any(url, "postgres:", "postgresql:"))
     return fail(errc::invalid_argument,
-                fmt::format("the store \"{}\" is of an unknown kind; give a file, or "
-                            "sqlite:///path/to/file",
-                            url));
+                "the store's URL is of an unknown kind; give a file, sqlite:///path/to/file, or "
+                "postgres://user@host/database");
   return absolute_file(url, url);
 }
 

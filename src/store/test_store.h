@@ -1,7 +1,8 @@
 #pragma once
-// For tests of this folder: a folder that goes away, a loop to which replies come, and a second
-// connection to look at the tables or to lock them.
+// For tests of stores: a folder that goes away, a loop to which replies come, a store with a loop,
+// and a process of its own.
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,9 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "store/sqlite_store.h"
-
-struct sqlite3;
+#include "store/lanes.h"
+#include "store/row_store.h"
 
 namespace hedgerow::store {
 
@@ -52,8 +52,9 @@ class test_loop final : public ports::store_listener {
 class test_store {
  public:
   // Ends the process if the store does not open.
-  explicit test_store(const std::filesystem::path& file, std::string group = "workers",
-                      std::string clock_epoch = "boot:one");
+  explicit test_store(lanes::options how, row_key key = {row_kind::group, "workers"});
+  // Another row over the same connections.
+  test_store(std::shared_ptr<lanes> over, row_key key);
 
   ports::lease_reply execute(const ports::lease_request& request,
                              nanoseconds patience = seconds(10));
@@ -62,23 +63,9 @@ class test_store {
   ports::view_reply read_view() { return execute(ports::view_request{}); }
 
   test_loop loop;
-  std::unique_ptr<sqlite_store> store;
+  std::shared_ptr<lanes> connections;
+  std::unique_ptr<row_store> store;
   ports::request_id next = 1;
-};
-
-// A plain connection to the file.
-class test_connection {
- public:
-  explicit test_connection(const std::filesystem::path& file);
-  ~test_connection();
-  test_connection(const test_connection&) = delete;
-  test_connection& operator=(const test_connection&) = delete;
-
-  // The cells of all rows, "|" between columns, "\n" after rows; "error: …" if it fails.
-  std::string query(const std::string& sql);
-
- private:
-  sqlite3* db_ = nullptr;
 };
 
 // Runs `work` in a process of its own. Start it while there is no store in this one.

@@ -23,6 +23,7 @@ constexpr std::string_view too_late = "the store was busy with earlier statement
 struct worker::state {
   const std::size_t capacity;
   std::function<void()> finish;
+  idle_work idle;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<job> queue;
@@ -30,8 +31,9 @@ struct worker::state {
   bool ended = false;
 };
 
-worker::worker(const std::string& name, std::size_t capacity, std::function<void()> finish)
-    : state_(new state{capacity, std::move(finish), {}, {}, {}}) {
+worker::worker(const std::string& name, std::size_t capacity, std::function<void()> finish,
+               idle_work idle)
+    : state_(new state{capacity, std::move(finish), std::move(idle), {}, {}, {}}) {
   // Signals are for the program's own threads.
   sigset_t all;
   sigset_t before;
@@ -99,8 +101,15 @@ bool worker::join(boot_time until) {
 
 void worker::run(state& shared) {
   std::unique_lock lock(shared.mutex);
+  const auto wanted = [&] { return shared.stopping || !shared.queue.empty(); };
   for (;;) {
-    shared.changed.wait(lock, [&] { return shared.stopping || !shared.queue.empty(); });
+    if (shared.idle.after > nanoseconds::zero() &&
+        !shared.changed.wait_for(lock, shared.idle.after, wanted)) {
+      lock.unlock();
+      shared.idle.run();
+      lock.lock();
+    }
+    shared.changed.wait(lock, wanted);
     if (shared.stopping) break;
     {
       const job next = std::move(shared.queue.front());

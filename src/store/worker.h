@@ -24,11 +24,18 @@ struct job {
   std::function<void(std::string why)> refuse;
 };
 
+// What the thread does when nothing came for so long, once for each time; zero is never.
+struct idle_work {
+  nanoseconds after{0};
+  std::function<void()> run;
+};
+
 class worker {
  public:
   // `finish` is the last thing that the thread does. `name` is the thread's, at most 15 bytes.
   // Throws std::system_error if there can be no more threads.
-  worker(const std::string& name, std::size_t capacity, std::function<void()> finish);
+  worker(const std::string& name, std::size_t capacity, std::function<void()> finish,
+         idle_work idle = {});
   ~worker();
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;

@@ -1,4 +1,4 @@
-#include "store/read_group.h"
+#include "store/sqlite/read_group.h"
 
 #include <memory>
 #include <system_error>
@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include "store/rows.h"
-#include "store/schema.h"
+#include "store/sqlite/rows.h"
+#include "store/sqlite/schema.h"
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 namespace {
 
 constexpr int lock_wait_ms = 1000;
@@ -54,7 +54,7 @@ result<group_snapshot> read_group(const std::filesystem::path& file, std::string
   if (!tables) return tl::unexpected(tables.error());
   if (!*tables) return no_store(file);
   group_snapshot snapshot;
-  if (auto lease = read_lease(raw, group))
+  if (auto lease = read_lease(raw, {row_kind::group, std::string(group)}))
     snapshot.lease = std::move(*lease);
   else
     return unavailable(lease.error());
@@ -65,4 +65,4 @@ result<group_snapshot> read_group(const std::filesystem::path& file, std::string
   return snapshot;
 }
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

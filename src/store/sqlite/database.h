@@ -23,11 +23,11 @@
 #include <hedgerow/error.h>
 
 #include "model/time.h"
-#include "store/file.h"
+#include "store/sqlite/file.h"
 
 struct sqlite3;
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 
 class database {
  public:
@@ -73,4 +73,4 @@ class database {
   std::atomic<bool> cancelled_{false};
 };
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

@@ -12,7 +12,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 
 struct sql_error {
   bool surely_not_done = true;  // false: a write that may have been committed (R2)
@@ -80,4 +80,4 @@ class statement {
   int bind_error_ = 0;
 };
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

@@ -1,4 +1,4 @@
-#include "store/file.h"
+#include "store/sqlite/file.h"
 
 #include <array>
 #include <cerrno>
@@ -17,7 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 namespace {
 
 using std::filesystem::path;
@@ -183,4 +183,4 @@ folder_lock::~folder_lock() {
 
 folder_lock::folder_lock(folder_lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

@@ -13,7 +13,7 @@
 
 #include <hedgerow/error.h>
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 
 struct file_id {
   std::uint64_t device = 0;
@@ -64,4 +64,4 @@ class folder_lock {
   int fd_;
 };
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

@@ -1,9 +1,9 @@
-#include "store/statement.h"
+#include "store/sqlite/statement.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 namespace {
 
 // Errors of a write that can only come before it is committed. Of all others, such as an I/O error
@@ -140,4 +140,4 @@ std::string statement::located(const std::string& text) const {
   return fmt::format("{}: {}", file_of(sqlite3_db_handle(raw_.get())), text);
 }
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

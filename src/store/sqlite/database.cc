@@ -1,4 +1,4 @@
-#include "store/database.h"
+#include "store/sqlite/database.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "store/patience.h"
-#include "store/schema.h"
-#include "store/statement.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/statement.h"
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 namespace {
 
 tl::unexpected<error> unavailable(std::string text) {
@@ -149,4 +149,4 @@ void database::remove_stale_side_files(const std::filesystem::path& real, bool f
   if (!file_exists) ::unlink(journal_of(real).c_str());
 }
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

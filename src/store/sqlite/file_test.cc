@@ -1,4 +1,4 @@
-#include "store/file.h"
+#include "store/sqlite/file.h"
 
 #include <cstdlib>
 
@@ -6,10 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/location.h"
-#include "store/test_store.h"
+#include "store/sqlite/test_file.h"
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 namespace {
 
 using std::filesystem::path;
@@ -17,53 +16,6 @@ using std::filesystem::path;
 mode_t mode_of(const path& file) {
   struct stat s {};
   return stat(file.c_str(), &s) == 0 ? s.st_mode & 07777 : 0;
-}
-
-class location : public testing::Test {
- protected:
-  location() {
-    unsetenv("STATE_DIRECTORY");
-    setenv("XDG_STATE_HOME", "/xdg", 1);
-    setenv("HOME", "/home/ann", 1);
-  }
-};
-
-TEST_F(location, by_default_is_where_the_surroundings_say) {
-  EXPECT_EQ(default_file().value(), path("/xdg/hedgerow/hedgerow.db"));
-  setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
-  EXPECT_EQ(default_file().value(), path("/var/lib/one/hedgerow.db"));
-  unsetenv("STATE_DIRECTORY");
-  setenv("XDG_STATE_HOME", "relative", 1);
-  EXPECT_EQ(default_file().value(), path("/home/ann/.local/state/hedgerow/hedgerow.db"));
-  EXPECT_EQ(parse_url("").value(), default_file().value());
-  setenv("HOME", "", 1);
-  const auto none = default_file();
-  ASSERT_FALSE(none);
-  EXPECT_NE(none.error().message().find("--store"), std::string::npos);
-}
-
-TEST_F(location, comes_from_urls_and_paths) {
-  EXPECT_EQ(parse_url("sqlite:///a/b.db").value(), path("/a/b.db"));
-  EXPECT_EQ(parse_url("sqlite:/a/b.db").value(), path("/a/b.db"));
-  EXPECT_EQ(parse_url("/a/../c.db").value(), path("/c.db"));
-  EXPECT_EQ(parse_url("sqlite:c.db").value(), std::filesystem::current_path() / "c.db");
-  EXPECT_EQ(parse_url("c.db").value(), std::filesystem::current_path() / "c.db");
-}
-
-TEST_F(location, refuses_what_is_no_file) {
-  for (const char* url : {"postgres://db/x", "postgresql://db/x"}) {
-    const auto refused = parse_url(url);
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, errc::not_supported);
-    EXPECT_EQ(refused.error().message(),
-              "PostgreSQL is not supported by this build yet; use a SQLite file");
-  }
-  for (const char* url : {"sqlite:", "sqlite://", "sqlite://host/x.db", "mysql://db",
-                          ":memory:", "sqlite::memory:", "/tmp/"}) {
-    const auto refused = parse_url(url);
-    ASSERT_FALSE(refused) << url;
-    EXPECT_EQ(refused.error().code, errc::invalid_argument) << url;
-  }
 }
 
 TEST(file, network_file_systems_are_known) {
@@ -82,7 +34,7 @@ TEST(file, is_private_whatever_the_umask) {
     const auto file = folder.path / "a" / "b" / "hedgerow.db";
     const mode_t before = umask(mask);
     {
-      test_store store(file);
+      file_store store(file);
       store.read();
       EXPECT_EQ(mode_of(file), 0600U);
       EXPECT_EQ(mode_of(wal_of(file)), 0600U);
@@ -97,9 +49,9 @@ TEST(file, is_private_whatever_the_umask) {
 TEST(file, loses_the_rights_of_others_but_not_of_the_group) {
   temporary_folder folder;
   const auto file = folder.path / "hedgerow.db";
-  test_store{file}.read();
+  file_store{file}.read();
   chmod(file.c_str(), 0666);
-  test_store store(file);
+  file_store store(file);
   EXPECT_EQ(mode_of(file), 0660U);
   EXPECT_EQ(mode_of(wal_of(file)) & 07, 0U);
 }
@@ -108,8 +60,8 @@ TEST(file, behind_a_symbolic_link_is_the_file) {
   temporary_folder folder;
   const auto link = folder.path / "link.db";
   std::filesystem::create_symlink(folder.path / "real.db", link);
-  test_store by_link(link);
-  test_store by_name(folder.path / "real.db");
+  file_store by_link(link);
+  file_store by_name(folder.path / "real.db");
   EXPECT_EQ(by_link.read().epoch, by_name.read().epoch);
   EXPECT_TRUE(std::filesystem::is_symlink(link));
 }
@@ -118,13 +70,8 @@ TEST(file, behind_a_symbolic_link_is_the_file) {
 std::string open_as_nobody(const path& file) {
   return test_process([&]() -> std::string {
            if (geteuid() == 0 && setuid(65534) != 0) return "cannot change the user";
-           test_loop loop;
-           const auto store = sqlite_store::open({.file = file,
-                                                  .group = "workers",
-                                                  .clock_epoch = "",
-                                                  .listener = &loop,
-                                                  .post = loop.post()});
-           return store ? "" : store.error().message();
+           const auto opened = lanes::open(in_file(file));
+           return opened ? "" : opened.error().message();
          })
       .answer();
 }
@@ -146,7 +93,7 @@ TEST(file, in_a_folder_without_write_permission_is_refused_in_words) {
 TEST(file, that_is_read_only_is_refused_in_words) {
   temporary_folder folder;
   const auto file = folder.path / "hedgerow.db";
-  test_store{file}.read();
+  file_store{file}.read();
   chmod(folder.path.c_str(), 0777);
   chmod(file.c_str(), 0440);
   if (geteuid() == 0) {
@@ -158,4 +105,4 @@ TEST(file, that_is_read_only_is_refused_in_words) {
 }
 
 }  // namespace
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/test_store.h"
+#include "tests/store/place.h"
 
 namespace hedgerow::store {
 namespace {
@@ -24,7 +24,7 @@ bool applied(const lease_reply& reply) {
   return reply.applied;
 }
 
-class lease_rows : public testing::Test {
+class lease_rows : public testing::TestWithParam<const char*> {
  protected:
   // Alice's lease: token 100, expires at 1000.
   lease_request create() {
@@ -32,6 +32,7 @@ class lease_rows : public testing::Test {
     request.row = {.holder = "alice",
                    .incarnation = alice,
                    .address = "127.0.0.1:7000",
+                   .machine = "00c0ffee00c0ffee",
                    .token = 100,
                    .expires = {1000},
                    .lease = seconds(3),
@@ -50,6 +51,7 @@ class lease_rows : public testing::Test {
     request.row.holder = "bob";
     request.row.incarnation = bob;
     request.row.address = "127.0.0.1:7001";
+    request.row.machine = "feedfeedfeedfeed";
     request.row.token = 5000;
     request.row.expires = {4001};
     request.row.lease = seconds(2);
@@ -78,21 +80,21 @@ class lease_rows : public testing::Test {
   }
   lease_row row() { return store.read().row.value_or(lease_row{}); }
 
-  temporary_folder folder;
-  std::filesystem::path file = folder.path / "state" / "hedgerow.db";
-  test_store store{file};
+  std::unique_ptr<place> there = make_place(GetParam());
+  test_store store{there->open("boot:one"), group("workers")};
   std::string epoch = store.read().epoch;
 };
 
-TEST_F(lease_rows, are_absent_at_first) {
+INSTANTIATE_TEST_SUITE_P(store, lease_rows, testing::Values("sqlite"), name_of_place);
+
+TEST_P(lease_rows, are_absent_at_first) {
   const auto reply = store.read();
   EXPECT_TRUE(applied(reply));
   EXPECT_EQ(reply.row, std::nullopt);
-  EXPECT_TRUE(reply.epoch.starts_with("boot:one/file:")) << reply.epoch;
-  EXPECT_EQ(reply.epoch, store.store->first_epoch());
+  EXPECT_TRUE(reply.epoch.starts_with("boot:one/")) << reply.epoch;
 }
 
-TEST_F(lease_rows, create_writes_every_field_once) {
+TEST_P(lease_rows, create_writes_every_field_once) {
   const auto first = store.execute(create());
   EXPECT_TRUE(applied(first));
   EXPECT_EQ(first.row, create().row);
@@ -106,7 +108,7 @@ TEST_F(lease_rows, create_writes_every_field_once) {
   EXPECT_EQ(store.read().row, create().row);
 }
 
-TEST_F(lease_rows, create_is_pinned_to_the_epoch) {
+TEST_P(lease_rows, create_is_pinned_to_the_epoch) {
   auto request = create();
   request.row.epoch = "boot:other";
   const auto reply = store.execute(request);
@@ -114,7 +116,7 @@ TEST_F(lease_rows, create_is_pinned_to_the_epoch) {
   EXPECT_EQ(reply.row, std::nullopt);
 }
 
-TEST_F(lease_rows, acquire_takes_an_expired_lease) {
+TEST_P(lease_rows, acquire_takes_an_expired_lease) {
   store.execute(create());
   const auto reply = store.execute(acquire());
   ASSERT_TRUE(applied(reply));
@@ -126,7 +128,7 @@ TEST_F(lease_rows, acquire_takes_an_expired_lease) {
   EXPECT_EQ(reply.epoch, epoch);
 }
 
-TEST_F(lease_rows, acquire_waits_until_earliest_is_past_the_expiry) {
+TEST_P(lease_rows, acquire_waits_until_earliest_is_past_the_expiry) {
   store.execute(create());
   auto request = acquire();
   request.earliest = {1000};
@@ -135,7 +137,7 @@ TEST_F(lease_rows, acquire_waits_until_earliest_is_past_the_expiry) {
   EXPECT_EQ(reply.row, create().row);
 }
 
-TEST_F(lease_rows, acquire_takes_a_released_lease_before_it_expires) {
+TEST_P(lease_rows, acquire_takes_a_released_lease_before_it_expires) {
   store.execute(create());
   store.execute(release());
   auto request = acquire();
@@ -145,14 +147,14 @@ TEST_F(lease_rows, acquire_takes_a_released_lease_before_it_expires) {
   EXPECT_FALSE(reply.row->released);
 }
 
-TEST_F(lease_rows, acquire_counts_up_where_the_hint_is_behind) {
+TEST_P(lease_rows, acquire_counts_up_where_the_hint_is_behind) {
   store.execute(create());
   auto request = acquire();
   request.row.token = 7;
   EXPECT_EQ(store.execute(request).row.value_or(lease_row{}).token, 101);
 }
 
-TEST_F(lease_rows, acquire_needs_the_observed_token_the_scale_and_the_stores_epoch) {
+TEST_P(lease_rows, acquire_needs_the_observed_token_the_scale_and_the_stores_epoch) {
   store.execute(create());
   auto request = acquire();
   request.observed = 99;
@@ -168,11 +170,11 @@ TEST_F(lease_rows, acquire_needs_the_observed_token_the_scale_and_the_stores_epo
   EXPECT_TRUE(applied(store.execute(acquire())));
 }
 
-TEST_F(lease_rows, acquire_over_another_epoch_must_have_waited) {
+TEST_P(lease_rows, acquire_over_another_epoch_must_have_waited) {
   auto old = create();
   old.row.released = true;
   store.execute(old);
-  test_store later(file, "workers", "boot:two");
+  test_store later(there->open("boot:two"), group("workers"));
   auto request = acquire();
   request.row.epoch = later.read().epoch;
   EXPECT_FALSE(applied(later.execute(request)));
@@ -184,7 +186,7 @@ TEST_F(lease_rows, acquire_over_another_epoch_must_have_waited) {
   EXPECT_EQ(reply.row->version, 2);
 }
 
-TEST_F(lease_rows, acquire_in_the_same_epoch_does_not_care_about_waiting) {
+TEST_P(lease_rows, acquire_in_the_same_epoch_does_not_care_about_waiting) {
   store.execute(create());
   auto request = acquire();
   request.earliest = {900};
@@ -192,13 +194,13 @@ TEST_F(lease_rows, acquire_in_the_same_epoch_does_not_care_about_waiting) {
   EXPECT_FALSE(applied(store.execute(request)));
 }
 
-TEST_F(lease_rows, acquire_without_a_row_does_nothing) {
+TEST_P(lease_rows, acquire_without_a_row_does_nothing) {
   const auto reply = store.execute(acquire());
   EXPECT_FALSE(applied(reply));
   EXPECT_EQ(reply.row, std::nullopt);
 }
 
-TEST_F(lease_rows, a_token_never_overflows) {
+TEST_P(lease_rows, a_token_never_overflows) {
   auto request = create();
   request.row.token = INT64_MAX;
   store.execute(request);
@@ -209,7 +211,7 @@ TEST_F(lease_rows, a_token_never_overflows) {
   EXPECT_EQ(row().token, INT64_MAX);
 }
 
-TEST_F(lease_rows, renew_raises_the_expiry_and_never_lowers_it) {
+TEST_P(lease_rows, renew_raises_the_expiry_and_never_lowers_it) {
   store.execute(create());
   const auto raised = store.execute(renew(2000));
   EXPECT_TRUE(applied(raised));
@@ -219,7 +221,7 @@ TEST_F(lease_rows, renew_raises_the_expiry_and_never_lowers_it) {
   EXPECT_EQ(late.row->expires, instant{2000});
 }
 
-TEST_F(lease_rows, renew_needs_token_incarnation_and_epochs) {
+TEST_P(lease_rows, renew_needs_token_incarnation_and_epochs) {
   store.execute(create());
   auto request = renew(2000);
   request.row.token = 99;
@@ -227,7 +229,7 @@ TEST_F(lease_rows, renew_needs_token_incarnation_and_epochs) {
   request = renew(2000);
   request.row.incarnation = bob;
   EXPECT_FALSE(applied(store.execute(request)));
-  test_store later(file, "workers", "boot:two");
+  test_store later(there->open("boot:two"), group("workers"));
   EXPECT_FALSE(applied(later.execute(renew(2000)))) << "the store's epoch is another";
   request = renew(2000);
   request.row.epoch = later.read().epoch;
@@ -235,7 +237,7 @@ TEST_F(lease_rows, renew_needs_token_incarnation_and_epochs) {
   EXPECT_EQ(row(), create().row);
 }
 
-TEST_F(lease_rows, renew_never_revives_a_released_lease) {
+TEST_P(lease_rows, renew_never_revives_a_released_lease) {
   store.execute(create());
   store.execute(release());
   const auto reply = store.execute(renew(2000));
@@ -244,7 +246,7 @@ TEST_F(lease_rows, renew_never_revives_a_released_lease) {
   EXPECT_EQ(reply.row->expires, instant{1000});
 }
 
-TEST_F(lease_rows, release_needs_token_and_incarnation_and_keeps_the_rest) {
+TEST_P(lease_rows, release_needs_token_and_incarnation_and_keeps_the_rest) {
   store.execute(create());
   auto request = release();
   request.row.token = 99;
@@ -263,9 +265,9 @@ TEST_F(lease_rows, release_needs_token_and_incarnation_and_keeps_the_rest) {
   }
 }
 
-TEST_F(lease_rows, repin_moves_a_lease_to_the_new_epoch) {
+TEST_P(lease_rows, repin_moves_a_lease_to_the_new_epoch) {
   store.execute(create());
-  test_store later(file, "workers", "boot:two");
+  test_store later(there->open("boot:two"), group("workers"));
   auto request = repin(2, 900);
   EXPECT_FALSE(applied(later.execute(request))) << "not the store's epoch";
   request.row.epoch = later.read().epoch;
@@ -281,7 +283,7 @@ TEST_F(lease_rows, repin_moves_a_lease_to_the_new_epoch) {
   EXPECT_EQ(later.execute(request).row.value_or(lease_row{}).expires, instant{3000});
 }
 
-TEST_F(lease_rows, repin_needs_token_incarnation_and_a_live_lease) {
+TEST_P(lease_rows, repin_needs_token_incarnation_and_a_live_lease) {
   store.execute(create());
   auto request = repin(2, 2000);
   request.row.token = 99;
@@ -294,9 +296,9 @@ TEST_F(lease_rows, repin_needs_token_incarnation_and_a_live_lease) {
   EXPECT_EQ(row().version, 1);
 }
 
-TEST_F(lease_rows, of_several_groups_are_apart) {
+TEST_P(lease_rows, of_several_groups_are_apart) {
   store.execute(create());
-  test_store other(file, "others");
+  test_store other(store.connections, group("others"));
   EXPECT_EQ(other.read().row, std::nullopt);
   auto request = create();
   request.row.holder = "olga";
@@ -306,7 +308,18 @@ TEST_F(lease_rows, of_several_groups_are_apart) {
   EXPECT_TRUE(other.read().row->released);
 }
 
-TEST_F(lease_rows, hold_any_name) {
+TEST_P(lease_rows, of_locks_and_groups_are_apart) {
+  store.execute(create());
+  test_store lock(store.connections, {row_kind::lock, "workers"});
+  EXPECT_EQ(lock.read().row, std::nullopt);
+  auto request = create();
+  request.row.holder = "a lock";
+  EXPECT_TRUE(applied(lock.execute(request)));
+  EXPECT_TRUE(applied(lock.execute(release())));
+  EXPECT_EQ(row(), create().row);
+}
+
+TEST_P(lease_rows, hold_any_name) {
   const std::vector<std::string> names{"a",
                                        "a_",
                                        "o'brien",
@@ -316,27 +329,27 @@ TEST_F(lease_rows, hold_any_name) {
                                        std::string("nul\0inside", 10),
                                        std::string(255, '\"')};
   for (const auto& name : names) {
-    test_store named(file, name);
+    test_store named(store.connections, group(name));
     auto request = create();
     request.row.holder = name;
     request.row.address = name;
     EXPECT_TRUE(applied(named.execute(request)));
     EXPECT_EQ(named.read().row, request.row) << name;
   }
-  EXPECT_EQ(test_connection(file).query("SELECT count(*) FROM hedgerow_lease"),
+  EXPECT_EQ(there->query("SELECT count(*) FROM hedgerow_lease"),
             std::to_string(names.size()) + "\n");
 }
 
 // Runs `request` for 8 stores at once, each on a thread of its own.
 template <class Request>
-std::vector<lease_reply> race(const std::filesystem::path& file, Request request) {
+std::vector<lease_reply> race(place& there, Request request) {
   constexpr int racers = 8;
   std::vector<lease_reply> replies(racers);
   std::barrier start(racers);
   std::vector<std::thread> threads;
   for (int i = 0; i < racers; ++i) {
     threads.emplace_back([&, i] {
-      test_store own(file);
+      test_store own(there.open("boot:one"), group("workers"));
       start.arrive_and_wait();
       replies[static_cast<std::size_t>(i)] = own.execute(request(i));
     });
@@ -346,7 +359,7 @@ std::vector<lease_reply> race(const std::filesystem::path& file, Request request
   return replies;
 }
 
-TEST_F(lease_rows, are_won_by_one_of_eight) {
+TEST_P(lease_rows, are_won_by_one_of_eight) {
   const auto named = [](lease_request request, int i) {
     request.row.holder = std::to_string(i);
     request.row.incarnation = {9, static_cast<std::uint64_t>(i) + 1};
@@ -355,23 +368,22 @@ TEST_F(lease_rows, are_won_by_one_of_eight) {
   const auto winners = [](const std::vector<lease_reply>& replies) {
     return std::count_if(replies.begin(), replies.end(), applied);
   };
-  const auto created = race(file, [&](int i) { return named(create(), i); });
+  const auto created = race(*there, [&](int i) { return named(create(), i); });
   EXPECT_EQ(winners(created), 1);
-  const auto acquired = race(file, [&](int i) { return named(acquire(), i); });
+  const auto acquired = race(*there, [&](int i) { return named(acquire(), i); });
   EXPECT_EQ(winners(acquired), 1);
   for (const auto& reply : acquired)
     EXPECT_EQ(reply.row, row()) << "losers see the winner";
 }
 
-TEST_F(lease_rows, that_are_malformed_are_an_error_in_words) {
+TEST_P(lease_rows, that_are_malformed_are_an_error_in_words) {
   store.execute(create());
-  test_connection other(file);
-  other.query("UPDATE hedgerow_lease SET incarnation = 'zz'");
+  there->query("UPDATE hedgerow_lease SET incarnation = 'zz'");
   const auto reply = store.read();
   EXPECT_EQ(reply.outcome, store_outcome::failed);
   EXPECT_EQ(reply.row, std::nullopt);
   EXPECT_NE(reply.error.find("malformed row"), std::string::npos) << reply.error;
-  EXPECT_NE(reply.error.find(file.native()), std::string::npos) << reply.error;
+  EXPECT_NE(reply.error.find(there->name()), std::string::npos) << reply.error;
 }
 
 }  // namespace

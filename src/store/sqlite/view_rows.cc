@@ -1,10 +1,10 @@
 #include "base/assert.h"
 #include "store/members_json.h"
-#include "store/rows.h"
+#include "store/sqlite/rows.h"
 
 #define HEDGEROW_VIEW_COLUMNS "token, sequence, epoch, members, removed"
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 namespace {
 
 using ports::view_action;
@@ -70,4 +70,4 @@ sql_result<std::optional<view_row>> write_view(sqlite3* db, std::string_view gro
   return update->fetch<view_row>(decode);
 }
 
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

@@ -1,5 +1,3 @@
-#include "store/sqlite_store.h"
-
 #include <algorithm>
 #include <barrier>
 #include <csignal>
@@ -10,14 +8,15 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "store/database.h"
-#include "store/file.h"
 #include "store/patience.h"
-#include "store/read_group.h"
-#include "store/rows.h"
-#include "store/test_store.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/file.h"
+#include "store/sqlite/read_group.h"
+#include "store/sqlite/rows.h"
+#include "store/sqlite/sqlite_connection.h"
+#include "store/sqlite/test_file.h"
 
-namespace hedgerow::store {
+namespace hedgerow::store::sqlite {
 namespace {
 
 using ports::lease_action;
@@ -78,32 +77,15 @@ struct signal_file {
 class sqlite_store_test : public testing::Test {
  protected:
   static std::string open_error(const path& file, milliseconds patience = seconds(5)) {
-    test_loop loop;
-    const auto store = sqlite_store::open({.file = file,
-                                           .group = "workers",
-                                           .clock_epoch = "boot:one",
-                                           .listener = &loop,
-                                           .post = loop.post(),
-                                           .open_patience = patience});
-    return store ? "" : store.error().message();
+    auto how = in_file(file);
+    how.open_patience = patience;
+    const auto opened = lanes::open(std::move(how));
+    return opened ? "" : opened.error().message();
   }
 
   temporary_folder folder;
   path file = folder.path / "hedgerow.db";
 };
-
-TEST_F(sqlite_store_test, refuses_a_group_without_a_name_or_with_too_long_a_name) {
-  for (const std::size_t length : {std::size_t{0}, std::size_t{256}}) {
-    test_loop loop;
-    const auto store = sqlite_store::open({.file = file,
-                                           .group = std::string(length, 'x'),
-                                           .clock_epoch = "",
-                                           .listener = &loop,
-                                           .post = loop.post()});
-    ASSERT_FALSE(store);
-    EXPECT_EQ(store.error().code, errc::invalid_argument);
-  }
-}
 
 TEST_F(sqlite_store_test, opens_a_new_file_in_many_threads_at_once) {
   constexpr int openers = 8;
@@ -119,7 +101,7 @@ TEST_F(sqlite_store_test, opens_a_new_file_in_many_threads_at_once) {
   for (auto& t : threads)
     t.join();
   EXPECT_EQ(errors, std::vector<std::string>(openers));
-  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "1\n");
+  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "2\n");
 }
 
 TEST_F(sqlite_store_test, opens_a_new_file_in_many_processes_at_once) {
@@ -127,7 +109,7 @@ TEST_F(sqlite_store_test, opens_a_new_file_in_many_processes_at_once) {
   std::vector<test_process> processes;
   for (int i = 0; i < openers; ++i) {
     processes.emplace_back([&]() -> std::string {
-      test_store store(file);
+      file_store store(file);
       const auto reply = store.execute(lease(lease_action::create, store.read().epoch));
       if (reply.outcome != store_outcome::done) return reply.error;
       return reply.applied ? "first" : "";
@@ -140,14 +122,36 @@ TEST_F(sqlite_store_test, opens_a_new_file_in_many_processes_at_once) {
 }
 
 TEST_F(sqlite_store_test, refuses_tables_of_a_newer_version) {
-  test_store{file}.read();
-  test_connection(file).query("UPDATE hedgerow_schema SET version = 2");
+  file_store{file}.read();
+  test_connection(file).query("UPDATE hedgerow_schema SET version = 3");
   const auto text = open_error(file);
   EXPECT_NE(text.find("upgrade"), std::string::npos) << text;
   EXPECT_NE(text.find(file.native()), std::string::npos) << text;
   const auto read = read_group(file, "workers");
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, errc::not_supported);
+}
+
+TEST_F(sqlite_store_test, upgrades_tables_of_version_1) {
+  ports::lease_row row;
+  {
+    file_store store(file);
+    row = store.execute(lease(lease_action::create, store.read().epoch)).row.value();
+  }
+  ASSERT_TRUE(is_closed(file));
+  ASSERT_EQ(test_connection(file).query("ALTER TABLE hedgerow_lease DROP COLUMN machine;"
+                                        "DROP TABLE hedgerow_lock;"
+                                        "UPDATE hedgerow_schema SET version = 1"),
+            "");
+  const auto read = read_group(file, "workers");
+  ASSERT_FALSE(read) << "who only reads changes nothing";
+  EXPECT_NE(read.error().message().find("version 1"), std::string::npos);
+  file_store store(file);
+  EXPECT_EQ(store.read().row, row);
+  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "2\n");
+  test_store lock(store.connections, {row_kind::lock, "workers"});
+  EXPECT_EQ(lock.read().row, std::nullopt) << "a lock shares no row with a group";
+  EXPECT_TRUE(lock.execute(lease(lease_action::create, store.read().epoch)).applied);
 }
 
 TEST_F(sqlite_store_test, refuses_a_file_that_is_no_database) {
@@ -170,7 +174,7 @@ TEST_F(sqlite_store_test, does_not_open_a_locked_file_and_says_so_in_time) {
 }
 
 TEST_F(sqlite_store_test, follows_a_file_that_is_removed) {
-  test_store store(file);
+  file_store store(file);
   const auto old_epoch = store.read().epoch;
   ASSERT_TRUE(store.execute(lease(lease_action::create, old_epoch)).applied);
   store.execute(claim(5));
@@ -191,12 +195,12 @@ TEST_F(sqlite_store_test, follows_a_file_that_is_removed) {
 TEST_F(sqlite_store_test, follows_a_file_that_is_replaced_together_with_all_others) {
   const path backup = folder.path / "backup.db";
   {
-    test_store store(backup);
+    file_store store(backup);
     ASSERT_TRUE(store.execute(lease(lease_action::create, store.read().epoch)).applied);
   }
   ASSERT_TRUE(is_closed(backup));
-  test_store a(file);
-  test_store b(file);
+  file_store a(file);
+  file_store b(file);
   const auto old_epoch = a.read().epoch;
   ASSERT_TRUE(a.execute(lease(lease_action::create, old_epoch)).applied);
   ASSERT_TRUE(a.execute(lease(lease_action::renew, old_epoch)).applied);
@@ -233,28 +237,28 @@ TEST_F(sqlite_store_test, shares_nothing_between_the_old_and_the_new_file) {
     const signal_file ready{folder.path / (at.filename().native() + ".ready")};
     const signal_file go{folder.path / (at.filename().native() + ".go")};
     if (!removed) {
-      test_store{backup}.execute(claim(1));
+      file_store{backup}.execute(claim(1));
       ASSERT_TRUE(is_closed(backup));
     }
-    const auto claim_some = [](test_store& store, fencing_token first) {
+    const auto claim_some = [](file_store& store, fencing_token first) {
       for (fencing_token token = first; token < first + 40; token += 2)
         if (!store.execute(claim(token)).applied) return "not applied: " + std::to_string(token);
       return std::string();
     };
     test_process other([&]() -> std::string {
-      test_store store(at);
+      file_store store(at);
       auto trouble = claim_some(store, 1000);
       ready.set();
       if (!trouble.empty() || !go.wait()) return "before: " + trouble;
       return claim_some(store, 101);
     });
     ASSERT_TRUE(ready.wait());
-    std::unique_ptr<test_store> store;
+    std::unique_ptr<file_store> store;
     if (removed) {  // the creator has never seen the old file
       std::filesystem::remove(at);
-      store = std::make_unique<test_store>(at);
+      store = std::make_unique<file_store>(at);
     } else {
-      store = std::make_unique<test_store>(at);
+      store = std::make_unique<file_store>(at);
       std::filesystem::rename(backup, at);
     }
     ASSERT_EQ(claim_some(*store, 10), "");
@@ -275,7 +279,7 @@ TEST_F(sqlite_store_test, writes_nothing_at_all_to_a_file_that_is_not_the_store_
     return request;
   };
   const auto write = [&](const lease_request& request) {
-    return write_lease(db.handle(), "workers", request).value().has_value();
+    return write_lease(db.handle(), {row_kind::group, "workers"}, request).value().has_value();
   };
   const auto write_members = [&](const view_request& request) {
     return write_view(db.handle(), "workers", request).value().has_value();
@@ -310,7 +314,7 @@ TEST_F(sqlite_store_test, writes_nothing_at_all_to_a_file_that_is_not_the_store_
 }
 
 TEST_F(sqlite_store_test, does_not_apply_a_waiting_statement_to_a_file_that_is_replaced_meanwhile) {
-  test_store store(file);
+  file_store store(file);
   const auto old_epoch = store.read().epoch;
   ASSERT_TRUE(store.execute(lease(lease_action::create, old_epoch)).applied);
   test_connection other(file);
@@ -327,7 +331,7 @@ TEST_F(sqlite_store_test, does_not_apply_a_waiting_statement_to_a_file_that_is_r
 
 TEST_F(sqlite_store_test, creates_a_removed_folder_again) {
   const path inner = folder.path / "inner" / "hedgerow.db";
-  test_store store(inner);
+  file_store store(inner);
   const auto old_epoch = store.read().epoch;
   std::filesystem::remove_all(inner.parent_path());
   EXPECT_EQ(store.read().outcome, store_outcome::done);
@@ -335,7 +339,7 @@ TEST_F(sqlite_store_test, creates_a_removed_folder_again) {
 }
 
 TEST_F(sqlite_store_test, gives_up_on_a_locked_database_within_patience) {
-  test_store store(file);
+  file_store store(file);
   const auto epoch = store.read().epoch;
   store.execute(lease(lease_action::create, epoch));
   test_connection other(file);
@@ -358,7 +362,7 @@ TEST_F(sqlite_store_test, gives_up_on_a_locked_database_within_patience) {
 }
 
 TEST_F(sqlite_store_test, waits_for_a_lock_while_there_is_patience) {
-  test_store store(file);
+  file_store store(file);
   const auto epoch = store.read().epoch;
   test_connection other(file);
   ASSERT_EQ(other.query("BEGIN EXCLUSIVE"), "");
@@ -372,7 +376,7 @@ TEST_F(sqlite_store_test, waits_for_a_lock_while_there_is_patience) {
 }
 
 TEST_F(sqlite_store_test, never_begins_without_patience) {
-  test_store store(file);
+  file_store store(file);
   const auto reply = store.execute(lease(lease_action::create, store.read().epoch), nanoseconds(0));
   EXPECT_EQ(reply.outcome, store_outcome::failed);
   EXPECT_FALSE(reply.error.empty());
@@ -380,22 +384,19 @@ TEST_F(sqlite_store_test, never_begins_without_patience) {
 }
 
 TEST_F(sqlite_store_test, ends_quickly_while_the_database_is_locked_and_is_silent_afterwards) {
-  test_loop loop;
-  auto store = sqlite_store::open({.file = file,
-                                   .group = "workers",
-                                   .clock_epoch = "boot:one",
-                                   .listener = &loop,
-                                   .post = loop.post()});
-  ASSERT_TRUE(store) << store.error().message();
-  const auto epoch = (*store)->first_epoch();
   test_connection other(file);
+  auto store = std::make_unique<file_store>(file);
+  const auto epoch = store->read().epoch;
+  auto& loop = store->loop;
+  loop.leases.clear();
   ASSERT_EQ(other.query("BEGIN EXCLUSIVE"), "");
-  for (ports::request_id id = 1; id < 200; ++id) {
-    (*store)->submit(id, lease(lease_action::create, epoch), seconds(60));
-    (*store)->submit(id, claim(1), seconds(60));
+  for (ports::request_id id = 100; id < 300; ++id) {
+    store->store->submit(id, lease(lease_action::create, epoch), seconds(60));
+    store->store->submit(id, claim(1), seconds(60));
   }
   const boot_time before = boot_now();
-  store->reset();
+  store->store.reset();
+  store->connections.reset();
   EXPECT_LT(boot_now() - before, seconds(1));
   loop.run_until([] { return true; });
   EXPECT_TRUE(loop.leases.empty());
@@ -405,7 +406,7 @@ TEST_F(sqlite_store_test, ends_quickly_while_the_database_is_locked_and_is_silen
 
 TEST_F(sqlite_store_test, does_not_know_after_an_io_error_in_a_write) {
   test_process process([&]() -> std::string {
-    test_store store(file);
+    file_store store(file);
     const auto epoch = store.read().epoch;
     if (!store.execute(lease(lease_action::create, epoch)).applied) return "not created";
     std::signal(SIGXFSZ, SIG_IGN);
@@ -427,7 +428,7 @@ TEST_F(sqlite_store_test, shows_a_group_to_commands) {
                                            "agent`");
   EXPECT_FALSE(std::filesystem::exists(file));
   {
-    test_store store(file);
+    file_store store(file);
     const auto empty = read_group(file, "workers");
     ASSERT_TRUE(empty) << empty.error().message();
     EXPECT_FALSE(empty->lease || empty->view);
@@ -445,6 +446,13 @@ TEST_F(sqlite_store_test, shows_a_group_to_commands) {
   EXPECT_FALSE(read_group(file, "workers"));
 }
 
+TEST(test_connection, shows_errors_of_queries) {
+  temporary_folder folder;
+  test_connection db(folder.path / "any.db");
+  EXPECT_EQ(db.query("SELECT 1, NULL"), "1|NULL\n");
+  EXPECT_TRUE(db.query("SELECT x").starts_with("error: "));
+}
+
 TEST_F(sqlite_store_test, shows_no_group_in_an_empty_file) {
   ASSERT_TRUE(create_private(file));
   EXPECT_FALSE(read_group(file, "workers"));
@@ -452,4 +460,4 @@ TEST_F(sqlite_store_test, shows_no_group_in_an_empty_file) {
 }
 
 }  // namespace
-}  // namespace hedgerow::store
+}  // namespace hedgerow::store::sqlite

@@ -1,0 +1,33 @@
+#pragma once
+// From a store's URL to its driver.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <hedgerow/error.h>
+
+#include "store/lanes.h"
+#include "store/location.h"
+#include "store/snapshot.h"
+
+namespace hedgerow {
+
+struct store_needs {
+  std::string clock_epoch;  // ports::clock::epoch()
+  bool views = true;        // a store of locks has none
+};
+
+// Blocks for at most some seconds. Errors say what to do; a database across the network that is
+// merely away is none.
+result<std::shared_ptr<store::lanes>> open_store(const store::location& where, store_needs needs);
+
+// Both rows as of one moment. Blocks for as long as the store does, but for at most some seconds
+// where it is across the network.
+result<store::group_snapshot> read_rows(const store::location& where, std::string_view group);
+
+// For people; holds no secret.
+std::string name_of(const store::location& where);
+
+}  // namespace hedgerow
