@@ -53,12 +53,13 @@ result<group_snapshot> read_group(const std::filesystem::path& file, std::string
   const auto tables = check_schema(raw);
   if (!tables) return tl::unexpected(tables.error());
   if (!*tables) return no_store(file);
+  const row_key key{row_kind::group, std::string(group)};
   group_snapshot snapshot;
-  if (auto lease = read_lease(raw, {row_kind::group, std::string(group)}))
+  if (auto lease = run_lease(raw, key, {}))
     snapshot.lease = std::move(*lease);
   else
     return unavailable(lease.error());
-  if (auto view = read_view(raw, group))
+  if (auto view = run_view(raw, key, {}))
     snapshot.view = std::move(*view);
   else
     return unavailable(view.error());

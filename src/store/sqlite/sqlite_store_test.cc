@@ -279,10 +279,10 @@ TEST_F(sqlite_store_test, writes_nothing_at_all_to_a_file_that_is_not_the_store_
     return request;
   };
   const auto write = [&](const lease_request& request) {
-    return write_lease(db.handle(), {row_kind::group, "workers"}, request).value().has_value();
+    return run_lease(db.handle(), {row_kind::group, "workers"}, request).value().has_value();
   };
   const auto write_members = [&](const view_request& request) {
-    return write_view(db.handle(), "workers", request).value().has_value();
+    return run_view(db.handle(), {row_kind::group, "workers"}, request).value().has_value();
   };
   auto created = old(lease_action::create);
   created.row.version = 0;

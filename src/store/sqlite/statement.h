@@ -7,21 +7,12 @@
 #include <string>
 #include <string_view>
 
-#include <hedgerow/error.h>
+#include "store/rows.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace hedgerow::store::sqlite {
-
-struct sql_error {
-  bool surely_not_done = true;  // false: a write that may have been committed (R2)
-  int code = 0;                 // SQLite's extended code; 0 where it is not SQLite's
-  std::string text;             // names the file, and says what to do where we know
-};
-
-template <class T>
-using sql_result = tl::expected<T, sql_error>;
 
 // The connection's newest error, `code`, in words. `file` is needed where it did not open.
 std::string explain(sqlite3* db, int code, std::string_view file = "");
@@ -38,6 +29,7 @@ class statement {
   // list of values serves every statement of a family. The text is copied.
   statement& bind(const char* name, std::int64_t value);
   statement& bind(const char* name, std::string_view value);
+  statement& bind(const char* name, bool value) { return bind(name, std::int64_t{value}); }
 
   // True: a row is there. False: finished, and a write is committed.
   sql_result<bool> step();
@@ -45,6 +37,7 @@ class statement {
   // Of the row that is there.
   std::int64_t integer(int column) const;
   std::string text(int column) const;
+  bool boolean(int column) const { return integer(column) != 0; }
 
   // Runs to the end, so that a write is committed, and gives what `decode` made of the first row.
   // decode: result<Row>(const statement&). If it fails, a write has been done all the same.
