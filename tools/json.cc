@@ -74,6 +74,8 @@ std::string_view name_of(const std::error_code& code) {
       return "unreachable";
     case errc::not_supported:
       return "not_supported";
+    case errc::store_refused:
+      return "store_refused";
     case errc::internal:
       return "internal";
   }

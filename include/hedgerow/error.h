@@ -37,6 +37,7 @@ enum class errc {
   unreachable,
   not_supported,
   internal,
+  store_refused,  // the store answers, and won't serve us: mend what the context says
 };
 
 }  // namespace hedgerow

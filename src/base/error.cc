@@ -40,6 +40,8 @@ class category final : public std::error_category {
         return "not supported";
       case errc::internal:
         return "internal error";
+      case errc::store_refused:
+        return "store refuses to serve us";
     }
     return "unknown error";
   }

@@ -241,7 +241,11 @@ class node::impl final : public engine::listener,
 result<void> node::impl::open_store() {
   auto where = store::parse_url(with_.store);
   if (!where) return tl::unexpected(std::move(where).error());
-  auto opened = hedgerow::open_store(*where, {.clock_epoch = clock_.epoch()});
+  auto opened = hedgerow::open_store(
+      *where,
+      {.clock_epoch = clock_.epoch(), .views = true, .warn = [this](const std::string& text) {
+         loop_.post([this, text] { log_.write(severity::warning, text); });
+       }});
   if (!opened) return tl::unexpected(std::move(opened).error());
   store_ = std::make_unique<store::row_store>(
       std::move(*opened), store::row_key{store::row_kind::group, with_.group}, this,

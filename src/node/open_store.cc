@@ -1,5 +1,7 @@
 #include "node/open_store.h"
 
+#include "store/postgres/postgres_connection.h"
+#include "store/postgres/read_group.h"
 #include "store/sqlite/read_group.h"
 #include "store/sqlite/sqlite_connection.h"
 
@@ -9,34 +11,50 @@ namespace {
 using store::postgres_location;
 using store::sqlite_location;
 
-tl::unexpected<error> no_postgres() {
-  return fail(errc::not_supported, "PostgreSQL is not supported by this build");
+// Followers need no connection: after this time without a statement it is given back.
+constexpr milliseconds postgres_idle{60'000};
+
+result<store::lanes::options> with_driver(const store::location& where, store_needs needs) {
+  store::lanes::options how;
+  how.views = needs.views;
+  how.name = name_of(where);
+  if (const auto* at = std::get_if<sqlite_location>(&where)) {
+    how.connect = [file = at->file, epoch = std::move(needs.clock_epoch)] {
+      return std::make_unique<store::sqlite::sqlite_connection>(file, epoch);
+    };
+    return how;
+  }
+  auto to = store::postgres::parse(std::get<postgres_location>(where).url);
+  if (!to) return tl::unexpected(std::move(to).error());
+  how.may_be_absent = true;
+  how.idle_after = postgres_idle;
+  how.connect = [to = std::move(*to), needs = std::move(needs)] {
+    return std::make_unique<store::postgres::postgres_connection>(
+        store::postgres::postgres_connection::options{to, needs.clock_epoch, needs.warn});
+  };
+  return how;
 }
 
 }  // namespace
 
 result<std::shared_ptr<store::lanes>> open_store(const store::location& where, store_needs needs) {
-  store::lanes::options how;
-  how.views = needs.views;
-  if (const auto* at = std::get_if<sqlite_location>(&where)) {
-    how.name = at->file.native();
-    how.connect = [file = at->file, epoch = needs.clock_epoch] {
-      return std::make_unique<store::sqlite::sqlite_connection>(file, epoch);
-    };
-    return store::lanes::open(std::move(how));
-  }
-  return no_postgres();
+  auto how = with_driver(where, std::move(needs));
+  if (!how) return tl::unexpected(std::move(how).error());
+  return store::lanes::open(std::move(*how));
 }
 
 result<store::group_snapshot> read_rows(const store::location& where, std::string_view group) {
   if (const auto* at = std::get_if<sqlite_location>(&where))
     return store::sqlite::read_group(at->file, group);
-  return no_postgres();
+  const auto from = store::postgres::parse(std::get<postgres_location>(where).url);
+  if (!from) return tl::unexpected(from.error());
+  return store::postgres::read_group(*from, group);
 }
 
 std::string name_of(const store::location& where) {
-  const auto* at = std::get_if<sqlite_location>(&where);
-  return at != nullptr ? at->file.native() : "postgres";
+  if (const auto* at = std::get_if<sqlite_location>(&where)) return at->file.native();
+  const auto to = store::postgres::parse(std::get<postgres_location>(where).url);
+  return to ? to->name : "postgres";
 }
 
 }  // namespace hedgerow

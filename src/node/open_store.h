@@ -17,6 +17,8 @@ namespace hedgerow {
 struct store_needs {
   std::string clock_epoch;  // ports::clock::epoch()
   bool views = true;        // a store of locks has none
+  // Told of settings of the server that somebody should mend, from any thread.
+  std::function<void(const std::string& text)> warn;
 };
 
 // Blocks for at most some seconds. Errors say what to do; a database across the network that is

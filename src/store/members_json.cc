@@ -47,32 +47,10 @@ bool is_utf8(std::string_view s) {
   return true;
 }
 
-std::string to_text(const std::string& bytes) {
-  if (is_utf8(bytes) && !bytes.starts_with(hex_mark)) return bytes;
-  std::string text(hex_mark);
-  for (const char c : bytes)
-    text += fmt::format("{:02x}", static_cast<std::uint8_t>(c));
-  return text;
-}
-
 std::optional<unsigned> hex_digit(char c) {
   if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
   if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
   return std::nullopt;
-}
-
-std::optional<std::string> to_bytes(std::string_view text) {
-  if (!text.starts_with(hex_mark)) return std::string(text);
-  text.remove_prefix(hex_mark.size());
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  for (; !text.empty(); text.remove_prefix(2)) {
-    const auto high = hex_digit(text[0]);
-    const auto low = hex_digit(text[1]);
-    if (!high || !low) return std::nullopt;
-    bytes += static_cast<char>(*high << 4 | *low);
-  }
-  return bytes;
 }
 
 // Reads fields of one object, and remembers the first that is wrong.
@@ -142,6 +120,28 @@ result<std::vector<T>> read_list(std::string_view text, const char* column, Read
 }
 
 }  // namespace
+
+std::string to_text(std::string_view bytes) {
+  if (is_utf8(bytes) && !bytes.starts_with(hex_mark)) return std::string(bytes);
+  std::string text(hex_mark);
+  for (const char c : bytes)
+    text += fmt::format("{:02x}", static_cast<std::uint8_t>(c));
+  return text;
+}
+
+std::optional<std::string> to_bytes(std::string_view text) {
+  if (!text.starts_with(hex_mark)) return std::string(text);
+  text.remove_prefix(hex_mark.size());
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  for (; !text.empty(); text.remove_prefix(2)) {
+    const auto high = hex_digit(text[0]);
+    const auto low = hex_digit(text[1]);
+    if (!high || !low) return std::nullopt;
+    bytes += static_cast<char>(*high << 4 | *low);
+  }
+  return bytes;
+}
 
 std::string members_to_json(const std::vector<member>& members) {
   ordered_json list = ordered_json::array();

@@ -9,6 +9,7 @@
 // not valid UTF-8 is written as "hex:" and its bytes in hexadecimal; so is one that itself begins
 // with "hex:". Every value comes back as it was. Fields that we do not know are passed over.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@
 #include <hedgerow/member.h>
 
 namespace hedgerow::store {
+
+std::string to_text(std::string_view bytes);
+std::optional<std::string> to_bytes(std::string_view text);  // nothing: not what to_text writes
 
 std::string members_to_json(const std::vector<member>& members);
 std::string removed_to_json(const std::vector<removal>& removed);

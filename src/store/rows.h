@@ -91,8 +91,10 @@ result<ports::view_row> decode_view(const Row& row) {
 // A statement that failed. `surely_not_done` is false for a write that may have been committed.
 struct sql_error {
   bool surely_not_done = true;
-  int code = 0;      // SQLite's extended code; 0 where it is not SQLite's
-  std::string text;  // names the store, and says what to do where we know
+  int code = 0;            // SQLite's extended code; 0 where it is not SQLite's
+  std::string text;        // names the store, and says what to do where we know
+  std::string sqlstate{};  // PostgreSQL's; empty where the server did not say
+
 };
 
 template <class T>

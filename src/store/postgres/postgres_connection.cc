@@ -1,0 +1,156 @@
+#include "store/postgres/postgres_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "store/patience.h"
+#include "store/postgres/failures.h"
+#include "store/postgres/schema.h"
+#include "store/postgres/settings.h"
+#include "store/statements.h"
+
+namespace hedgerow::store::postgres {
+namespace {
+
+using ports::lease_action;
+using ports::lease_reply;
+using ports::view_action;
+using ports::view_reply;
+
+constexpr nanoseconds backoff_first = milliseconds(50);
+constexpr nanoseconds backoff_max = seconds(1);
+constexpr int lease_fields = 13;
+
+void replace_all(std::string& text, std::string_view word, std::string_view by) {
+  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + by.size()))
+    text.replace(at, word.size(), by);
+}
+
+// Evaluated by each statement anew: a pooler may send any of them to another server.
+std::string epoch_of(std::string_view table) {
+  return fmt::format(
+      "(CAST(:clock AS text) || 'pg:' ||"
+      " (SELECT CAST(system_identifier AS text) FROM pg_control_system()) || ':' ||"
+      " substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || ':' ||"
+      " CAST(CAST(CAST('{}' AS regclass) AS oid) AS text))",
+      table);
+}
+
+std::string_view table_of(row_kind kind) {
+  return kind == row_kind::group ? "hedgerow_lease" : "hedgerow_lock";
+}
+
+}  // namespace
+
+postgres_connection::postgres_connection(options with)
+    : with_(std::move(with)), session_(with_.to) {
+  if (!with_.clock_epoch.empty()) with_.clock_epoch += "/";
+}
+
+result<void> postgres_connection::ready(boot_time deadline) {
+  if (session_.alive()) return {};
+  const boot_time now = boot_now();
+  if (now < not_before_) return tl::unexpected(last_failure_);
+  auto connected = connect(deadline);
+  if (connected) {
+    failures_ = 0;
+    return {};
+  }
+  session_.close();
+  last_failure_ = connected.error();
+  not_before_ = boot_now() + std::min(backoff_max, backoff_first * (1 << std::min(failures_, 5)));
+  ++failures_;
+  return connected;
+}
+
+result<void> postgres_connection::connect(boot_time deadline) {
+  if (auto connected = session_.connect(deadline); !connected) return connected;
+  const auto warnings = check_settings(session_, deadline);
+  if (!warnings) return tl::unexpected(warnings.error());
+  for (const std::string& text : *warnings) {
+    if (warned_of_.insert(text).second && with_.warn) with_.warn(text);
+  }
+  return ensure_tables(session_, deadline);
+}
+
+// A serialization failure is repeated: conditions that were taken from older readings only get more
+// careful with age.
+sql_result<rows> postgres_connection::run(const statement& what, bool writes, boot_time deadline) {
+  for (;;) {
+    if (auto usable = ready(deadline); !usable)
+      return tl::unexpected(sql_error{true, 0, usable.error().message()});
+    if (boot_now() >= deadline)
+      return tl::unexpected(sql_error{
+          true, 0, fmt::format("the store {}: connecting took too long", session_.name())});
+    auto answer = session_.run(what, deadline);
+    if (answer) return answer;
+    if (is_transient(answer.error().sqlstate) && boot_now() < deadline) continue;
+    if (!writes) answer.error().surely_not_done = true;
+    return answer;
+  }
+}
+
+std::string postgres_connection::lease_statement(lease_action action, row_kind kind) const {
+  const std::string epoch = epoch_of(table_of(kind));
+  std::string sql = lease_sql(action, kind);
+  if (action == lease_action::read) {
+    // The epoch is told also where there is no row.
+    replace_all(sql, fmt::format("FROM {} WHERE", table_of(kind)),
+                fmt::format(", {} FROM (SELECT 1) AS one LEFT JOIN {} ON", epoch, table_of(kind)));
+  } else {
+    sql += ", " + epoch;
+  }
+  replace_all(sql, "store_epoch()", epoch);
+  return sql;
+}
+
+lease_reply postgres_connection::execute(const row_key& key, const ports::lease_request& request,
+                                         boot_time deadline) {
+  std::string epoch;
+  const auto once =
+      [&](const ports::lease_request& what) -> sql_result<std::optional<ports::lease_row>> {
+    const bool writes = what.action != lease_action::read;
+    statement made(lease_statement(what.action, key.kind));
+    bind_lease(made, key, what);
+    made.bind(":clock", with_.clock_epoch);
+    const auto answer = run(made, writes, deadline);
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->count() == 0) return std::nullopt;
+    const row found = answer->at(0);
+    epoch = found.text(lease_fields);
+    if (found.null(0)) return std::nullopt;
+    auto decoded = decode_lease(found);
+    if (!decoded)
+      return tl::unexpected(sql_error{
+          !writes, 0, fmt::format("the store {}: {}", session_.name(), decoded.error().message())});
+    return std::move(*decoded);
+  };
+  auto reply = write_or_read<lease_reply>(request, once);
+  if (reply.outcome == ports::store_outcome::done) reply.epoch = std::move(epoch);
+  return reply;
+}
+
+view_reply postgres_connection::execute(const row_key& key, const ports::view_request& request,
+                                        boot_time deadline) {
+  const auto once =
+      [&](const ports::view_request& what) -> sql_result<std::optional<ports::view_row>> {
+    const bool writes = what.action != view_action::read;
+    std::string sql = view_sql(what.action);
+    replace_all(sql, "store_epoch()", "'pg'");  // nobody asks which
+    statement made(sql);
+    bind_view(made, key, what);
+    const auto answer = run(made, writes, deadline);
+    if (!answer) return tl::unexpected(answer.error());
+    if (answer->count() == 0) return std::nullopt;
+    auto decoded = decode_view(answer->at(0));
+    if (!decoded)
+      return tl::unexpected(sql_error{
+          !writes, 0, fmt::format("the store {}: {}", session_.name(), decoded.error().message())});
+    return std::move(*decoded);
+  };
+  return write_or_read<view_reply>(request, once);
+}
+
+}  // namespace hedgerow::store::postgres
