@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* settings = R"(
 shared_buffers = '16MB'
+dynamic_shared_memory_type = mmap
 max_connections = 100
 wal_level = replica
 max_wal_senders = 5
@@ -95,8 +96,9 @@ class file_lock {
 
 // Its path; made if need be.
 fs::path ready_template(const fs::path& scratch) {
-  const std::string path =
-      HEDGEROW_POSTGRES_TEMPLATE "-" + server_version(scratch) + "-" + std::to_string(geteuid());
+  const std::size_t content = std::hash<std::string>{}(settings + std::string{hba} + roles());
+  const std::string path = HEDGEROW_POSTGRES_TEMPLATE "-" + server_version(scratch) + "-" +
+                           std::to_string(geteuid()) + "-" + std::to_string(content);
   const file_lock one_makes_it{path + ".lock"};
   if (fs::exists(path)) return path;
   make_cluster(scratch / "new", scratch);
@@ -148,9 +150,8 @@ void make_cluster(const fs::path& to, const fs::path& scratch) {
        .input = scratch / "roles.sql"});
 }
 
-void copy_cluster(const fs::path& to) {
-  const scratch_folder scratch;
-  copy_folder(ready_template(scratch.path()), to);
+void copy_cluster(const fs::path& to, const fs::path& scratch) {
+  copy_folder(ready_template(scratch), to);
 }
 
 }  // namespace hedgerow::postgres_test

@@ -1,6 +1,7 @@
 #include "tests/postgres/scratch.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <stdexcept>
@@ -35,6 +36,7 @@ exec 3<&0 </dev/null >/dev/null 2>&1
       esac
     done
   done
+  sed -n 7p "$1/data/postmaster.pid" | { read -r _ memory && ipcrm -m "$memory"; }
   rm -rf "$1"
 } &
 )";
@@ -58,10 +60,20 @@ void start_guard(const std::string& folder, int from) {
   waitpid(pid, nullptr, 0);
 }
 
+// A cluster has a thousand files: in memory a server starts in a quarter of the time.
+std::filesystem::path scratch_root() {
+  constexpr std::uintmax_t room = std::uintmax_t{1} << 30;
+  const std::filesystem::path memory = "/dev/shm";
+  std::error_code failure;
+  const auto space = std::filesystem::space(memory, failure);
+  const bool wanted = std::getenv("TMPDIR") == nullptr && !failure && space.available >= room;
+  return wanted ? memory : std::filesystem::temp_directory_path();
+}
+
 }  // namespace
 
 scratch_folder::scratch_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "hedgerow-pg-XXXXXX").native();
+  std::string name = (scratch_root() / "hedgerow-pg-XXXXXX").native();
   if (mkdtemp(name.data()) == nullptr)
     throw std::system_error{errno, std::generic_category(), "mkdtemp " + name};
   path_ = name;

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include <gtest/gtest.h>
+#include <sys/shm.h>
 
 #include "tests/postgres/cluster_template.h"
 #include "tests/postgres/session.h"
@@ -28,6 +29,19 @@ void kill_all_in(const std::filesystem::path& folder) {
     throw std::runtime_error{"processes in " + folder.native() + " survive SIGKILL"};
 }
 
+// A postmaster that was killed leaves a segment of System V shared memory, which its pid file
+// names.
+void remove_shared_memory(const std::filesystem::path& data) {
+  std::ifstream file{data / "postmaster.pid"};
+  std::string line;
+  for (int number = 1; number <= 7; ++number)
+    std::getline(file, line);
+  std::istringstream words{line};
+  unsigned long key = 0;
+  int id = -1;
+  if (words >> key >> id) shmctl(id, IPC_RMID, nullptr);
+}
+
 }  // namespace
 
 postgres_server::postgres_server(const server_setup& with) : listen_{with.listen} {
@@ -35,7 +49,7 @@ postgres_server::postgres_server(const server_setup& with) : listen_{with.listen
   if (with.own_identity) {
     make_cluster(data(), folder());
   } else {
-    copy_cluster(data());
+    copy_cluster(data(), folder());
   }
   start();
 }
@@ -188,6 +202,7 @@ void postgres_server::kill9() {
     postmaster_->wait_exit(patience);
   }
   kill_all_in(data());
+  remove_shared_memory(data());
   postmaster_.reset();
 }
 
