@@ -122,7 +122,9 @@ result<std::vector<T>> read_list(std::string_view text, const char* column, Read
 }  // namespace
 
 std::string to_text(std::string_view bytes) {
-  if (is_utf8(bytes) && !bytes.starts_with(hex_mark)) return std::string(bytes);
+  // PostgreSQL holds no zero byte, neither in text nor in JSON.
+  const bool plain = is_utf8(bytes) && bytes.find('\0') == bytes.npos;
+  if (plain && !bytes.starts_with(hex_mark)) return std::string(bytes);
   std::string text(hex_mark);
   for (const char c : bytes)
     text += fmt::format("{:02x}", static_cast<std::uint8_t>(c));

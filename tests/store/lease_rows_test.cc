@@ -85,7 +85,7 @@ class lease_rows : public testing::TestWithParam<const char*> {
   std::string epoch = store.read().epoch;
 };
 
-INSTANTIATE_TEST_SUITE_P(store, lease_rows, testing::Values("sqlite"), name_of_place);
+INSTANTIATE_TEST_SUITE_P(store, lease_rows, testing::Values("sqlite", "postgres"), name_of_place);
 
 TEST_P(lease_rows, are_absent_at_first) {
   const auto reply = store.read();
@@ -314,8 +314,10 @@ TEST_P(lease_rows, of_locks_and_groups_are_apart) {
   EXPECT_EQ(lock.read().row, std::nullopt);
   auto request = create();
   request.row.holder = "a lock";
+  request.row.epoch = lock.read().epoch;
   EXPECT_TRUE(applied(lock.execute(request)));
   EXPECT_TRUE(applied(lock.execute(release())));
+  EXPECT_TRUE(lock.read().row->released);
   EXPECT_EQ(row(), create().row);
 }
 

@@ -47,7 +47,7 @@ class view_rows : public testing::TestWithParam<const char*> {
   test_store store{there->open(), group("workers")};
 };
 
-INSTANTIATE_TEST_SUITE_P(store, view_rows, testing::Values("sqlite"), name_of_place);
+INSTANTIATE_TEST_SUITE_P(store, view_rows, testing::Values("sqlite", "postgres"), name_of_place);
 
 TEST_P(view_rows, are_absent_at_first) {
   const auto reply = store.read_view();
@@ -112,12 +112,17 @@ TEST_P(view_rows, are_shown_as_members) {
 
 TEST_P(view_rows, that_are_malformed_are_an_error_in_words) {
   store.execute(claim(7));
+  int accepted = 0;
   for (const char* members : {"", "[", "{}", "[1]", "[{\"name\":1}]", "[{\"name\":\"a\"}]"}) {
-    there->query(std::string("UPDATE hedgerow_view SET members = '") + members + "'");
+    // PostgreSQL itself refuses what is no JSON.
+    if (there->query(std::string("UPDATE hedgerow_view SET members = '") + members + "'") != "")
+      continue;
+    ++accepted;
     const auto reply = store.read_view();
     EXPECT_EQ(reply.outcome, store_outcome::failed) << members;
     EXPECT_NE(reply.error.find("malformed row: column members"), std::string::npos) << reply.error;
   }
+  EXPECT_GE(accepted, 4);
   EXPECT_EQ(store.execute(commit({6, 0}, {6, 1})).outcome, store_outcome::failed)
       << "did not apply, and cannot say what is there";
   EXPECT_EQ(store.execute(claim(8)).outcome, store_outcome::unknown)

@@ -159,8 +159,11 @@ result<void> session::connect_to(const server& one, boot_time deadline) {
 
 bool session::alive() {
   if (!conn_) return false;
+  // First comes the reason why it hangs up, then the end.
   pollfd fd{PQsocket(conn_.get()), POLLIN, 0};
-  if (poll(&fd, 1, 0) > 0 && PQconsumeInput(conn_.get()) == 0) return false;
+  while (poll(&fd, 1, 0) > 0) {
+    if (PQconsumeInput(conn_.get()) == 0) return false;
+  }
   return PQstatus(conn_.get()) == CONNECTION_OK;
 }
 

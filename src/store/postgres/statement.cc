@@ -57,11 +57,6 @@ statement& statement::bind(std::string_view name, std::string_view value) {
   return *this;
 }
 
-statement& statement::bind(std::string_view name, bool value) {
-  set(name, value ? "t" : "f");
-  return *this;
-}
-
 bool row::null(int column) const {
   return PQgetisnull(from_, number_, first_ + column) != 0;
 }

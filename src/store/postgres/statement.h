@@ -4,6 +4,7 @@
 // Texts are bytes here and UTF-8 there: what is no valid text is written as "hex:…", see
 // members_json.h.
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,10 +24,12 @@ class statement {
 
   statement& bind(std::string_view name, std::int64_t value);
   statement& bind(std::string_view name, std::string_view value);
-  statement& bind(std::string_view name, const std::string& value) {
-    return bind(name, std::string_view(value));
+  // Only for bool itself: else a text in quotes would count as true.
+  template <std::same_as<bool> Flag>
+  statement& bind(std::string_view name, Flag value) {
+    set(name, value ? "t" : "f");
+    return *this;
   }
-  statement& bind(std::string_view name, bool value);
 
   const std::string& sql() const { return sql_; }
   const std::vector<std::string>& values() const { return values_; }
