@@ -1,5 +1,6 @@
 // The `hedgerow` command.
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -7,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <hedgerow/store.h>
 #include <unistd.h>
 
 #include "tools/commands.h"
@@ -26,6 +28,7 @@ struct command_line {
   agent_settings agent;
   bool from_store = false;
   std::optional<std::string> text;
+  std::string role;
   std::string topic;
 };
 
@@ -50,6 +53,20 @@ void add_text(CLI::App& command, command_line& line) {
           "TEXT", [&line](const std::string& text) { line.text = text; },
           "The message; - or nothing reads it from stdin, byte for byte")
       ->type_name("");
+}
+
+void add_store_commands(CLI::App& app, command_line& line) {
+  CLI::App& store = *app.add_subcommand("store", "What operators of the store need");
+  store.require_subcommand(1);
+  CLI::App& sql = *store.add_subcommand("sql", "Print what a DBA runs once in PostgreSQL");
+  sql.add_option("--role", line.role, "The role of the agents, for the grants")
+      ->type_name("NAME")
+      ->envname("HEDGEROW_ROLE");
+  sql.footer(
+      "Needed where the agents' role may not create tables itself, which in PostgreSQL 15\n"
+      "and later is so for every ordinary role in the schema public. Changes nothing where\n"
+      "the tables are there already.\n\n"
+      "Example:\n  hedgerow store sql --role app | psql -U owner mydatabase\n");
 }
 
 void add_commands(CLI::App& app, command_line& line) {
@@ -84,6 +101,7 @@ void add_commands(CLI::App& app, command_line& line) {
                        "Exits with 0 if all replied, 5 if any outcome is unknown, 4 if any member\n"
                        "certainly did not execute it, 1 if a handler failed.\n"),
            line);
+  add_store_commands(app, line);
   app.add_subcommand("help", "Explain a command")
       ->add_option("command", line.topic, "The command")
       ->type_name("COMMAND");
@@ -110,6 +128,7 @@ int show_help(CLI::App& app, const std::string& topic) {
 int run(CLI::App& app, const command_line& line) {
   const std::string command = app.get_subcommands().front()->get_name();
   if (command == "help") return show_help(app, line.topic);
+  if (command == "store") return run_store_sql(line.role);
   const auto& shared = line.shared.at(command);
   if (command == "agent") return run_agent(shared, line.agent);
   if (command == "members") return run_members(shared, line.from_store);
@@ -126,6 +145,16 @@ int refuse(const CLI::App& app, const std::string& why) {
   complain(hedgerow::error(hedgerow::errc::invalid_argument,
                            fmt::format("{}; see {} --help", why, command)));
   return exit_usage;
+}
+
+// Every user of the machine sees the arguments of every process.
+bool shows_password(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const auto url = std::min(argument.find("postgres://"), argument.find("postgresql://"));
+    if (url != argument.npos && hedgerow::holds_password(argument.substr(url))) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -147,5 +176,9 @@ int main(int argc, char** argv) {
     return refuse(app, why.what());
   }
   if (app.get_subcommands().empty()) return refuse(app, "say what to do");
+  if (shows_password(argc, argv))
+    return refuse(app,
+                  "a password on the command line is seen by everybody on this machine: give it by "
+                  "PGPASSFILE (~/.pgpass) or PGPASSWORD, or the URL by HEDGEROW_STORE");
   return run(app, line);
 }

@@ -88,8 +88,9 @@ void add_tags_from_environment(std::map<std::string, std::string>& into) {
 void add_shared_options(CLI::App& command, shared_options& into) {
   add_text(command, "--group", into.group, "NAME", "The group")->capture_default_str();
   add_text(command, "--store", into.store, "FILE|URL",
-           "Where the group keeps its rows: a path or sqlite:///path\n"
-           "(default: hedgerow.db in the user's state directory)");
+           "Where the group keeps its rows: a path, sqlite:///path, or\n"
+           "postgres://user@host[,host]/database (default: hedgerow.db in\n"
+           "the user's state directory)");
   add_text(command, "--agent", into.agent, "HOST:PORT",
            "An agent to talk to, instead of one found through the store")
       ->check(check_host_and_port);

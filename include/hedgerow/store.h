@@ -1,5 +1,6 @@
 #pragma once
-// A look at a group's rows in its store, without any node: for operators and tools.
+// The store without any node, for operators and tools: a look at a group's rows, and what a DBA
+// needs.
 
 #include <string>
 
@@ -16,7 +17,15 @@ struct group_rows {
   bool lease_known = false;  // the lease is on this machine's time scale
 };
 
-// Blocks for a short read. Errors: store_unavailable and invalid_argument name the file.
+// Blocks for a short read. Errors: store_unavailable, store_refused and invalid_argument name the
+// store.
 result<group_rows> read_group(const std::string& store, const std::string& group);
+
+// What the owner of a PostgreSQL database runs once where Hedgerow's role may not create tables;
+// with the grants for `role`, unless it is empty.
+std::string postgres_setup_sql(const std::string& role);
+
+// Whether a store's URL has a password in it, which nobody should write on a command line.
+bool holds_password(const std::string& store);
 
 }  // namespace hedgerow

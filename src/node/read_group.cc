@@ -4,6 +4,8 @@
 
 #include "clock/machine_clock.h"
 #include "node/open_store.h"
+#include "store/postgres/schema.h"
+#include "store/postgres/url.h"
 
 namespace hedgerow {
 
@@ -26,6 +28,17 @@ result<group_rows> read_group(const std::string& store_url, const std::string& g
         std::chrono::duration_cast<std::chrono::milliseconds>(lease.expires - now.latest);
   }
   return found;
+}
+
+std::string postgres_setup_sql(const std::string& role) {
+  return store::postgres::setup_sql(role);
+}
+
+bool holds_password(const std::string& url) {
+  const auto where = store::parse_url(url);
+  if (!where || !std::holds_alternative<store::postgres_location>(*where)) return false;
+  const auto to = store::postgres::parse(url);
+  return to && to->has_password;
 }
 
 }  // namespace hedgerow

@@ -112,7 +112,7 @@ tl::unexpected<error> explain_connect(const PGconn& conn, const connect_progress
   if (!state.empty()) {
     // What passes: it starts, stops, is full, or a pooler has no server at the moment.
     refused = !is_one_of(state, {"57P", "53", "08", "55", "58", "XX"});
-    if (state.starts_with("28")) text += password_advice;
+    if (state == "28P01") text += password_advice;
     text += advice(state);
   } else if (PQconnectionNeedsPassword(&conn) != 0) {
     refused = true;

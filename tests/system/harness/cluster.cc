@@ -37,7 +37,11 @@ outcome run_command(const arguments& given, std::optional<std::string> input,
   return result;
 }
 
-cluster::cluster(std::string lease) : folder_{fresh_folder()}, lease_{std::move(lease)} {}
+cluster::cluster(std::string lease, std::string store, arguments more)
+    : folder_{fresh_folder()},
+      lease_{std::move(lease)},
+      store_{std::move(store)},
+      more_{std::move(more)} {}
 
 cluster::~cluster() {
   if (testing::Test::HasFailure()) std::fputs(told().c_str(), stderr);
@@ -50,6 +54,7 @@ process_setup cluster::agent_setup(const std::string& name, const arguments& mor
   process_setup with;
   with.arguments = {HEDGEROW_COMMAND, "agent",   "--json", "--name",      name,   "--store",
                     store(),          "--lease", lease_,   "--log-level", "debug"};
+  with.arguments.insert(with.arguments.end(), more_.begin(), more_.end());
   with.arguments.insert(with.arguments.end(), more.begin(), more.end());
   return with;
 }

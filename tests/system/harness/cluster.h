@@ -23,19 +23,24 @@ struct outcome {
 
 using arguments = std::vector<std::string>;
 
+// All agents of a test share this machine's clock, so that it is right to the nanosecond.
+inline const arguments same_clock{};
+
 // A run of the command to its end.
 outcome run_command(const arguments& given, std::optional<std::string> input = {},
                     const std::map<std::string, std::string>& environment = {});
 
 class cluster {
  public:
-  explicit cluster(std::string lease = "1s");
+  // `store` is a URL; without one, a SQLite file in the cluster's folder. `more` goes to every
+  // agent.
+  explicit cluster(std::string lease = "1s", std::string store = {}, arguments more = {});
   ~cluster();
   cluster(const cluster&) = delete;
   cluster& operator=(const cluster&) = delete;
 
   const std::filesystem::path& folder() const { return folder_; }
-  std::string store() const { return folder_ / "hedgerow.db"; }
+  std::string store() const { return store_.empty() ? (folder_ / "hedgerow.db").native() : store_; }
 
   agent& start(const std::string& name, const arguments& more = {});
   // As start, with a chance to change how.
@@ -48,7 +53,7 @@ class cluster {
   void forget(const std::string& name);
   void kill(const std::string& name);
 
-  // SIGSTOP, at a moment at which it holds no lock on the store: else nobody could write.
+  // SIGSTOP, at a moment at which it holds no lock on the store: else nobody could write. SQLite.
   void freeze(agent& victim);
 
   // True once all agents hold one and the same view of exactly themselves, and one of them leads.
@@ -65,6 +70,8 @@ class cluster {
  private:
   std::filesystem::path folder_;
   std::string lease_;
+  std::string store_;
+  arguments more_;
   std::map<std::string, std::unique_ptr<agent>> agents_;
   std::vector<std::unique_ptr<agent>> others_;
 };
