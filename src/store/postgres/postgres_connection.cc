@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "store/patience.h"
+#include "store/postgres/change_watch.h"
 #include "store/postgres/failures.h"
 #include "store/postgres/schema.h"
 #include "store/postgres/settings.h"
@@ -102,6 +103,9 @@ std::string postgres_connection::lease_statement(lease_action action, row_kind k
   } else {
     sql += ", " + epoch;
   }
+  // In the same transaction: waiters look when the release is there to be seen.
+  if (action == lease_action::release && kind == row_kind::lock)
+    sql += fmt::format(", pg_notify('{}', grp)", lock_channel);
   replace_all(sql, "store_epoch()", epoch);
   return sql;
 }

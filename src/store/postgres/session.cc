@@ -83,7 +83,8 @@ std::string session::name() const {
 }
 
 session::readiness session::wait(short events, boot_time deadline) const {
-  pollfd fds[] = {{PQsocket(conn_.get()), events, 0}, {wake_, POLLIN, 0}};
+  // poll passes over a descriptor below zero.
+  pollfd fds[] = {{conn_ ? PQsocket(conn_.get()) : -1, events, 0}, {wake_, POLLIN, 0}};
   for (;;) {
     const std::int64_t left = std::max<std::int64_t>(0, (deadline - boot_now()).count());
     const timespec time{left / ns_per_second, left % ns_per_second};
@@ -255,6 +256,10 @@ bool session::wait_for_notification(boot_time deadline) {
       return false;
     }
   }
+}
+
+void session::rest(boot_time until) const {
+  wait(0, until);
 }
 
 sql_result<bool> session::pooled(boot_time deadline) {

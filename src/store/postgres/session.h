@@ -48,6 +48,9 @@ class session {
   // Waits for a notification of a LISTEN; false: the time is over, or the connection.
   bool wait_for_notification(boot_time deadline);
 
+  // Does nothing until then, or until it is cancelled.
+  void rest(boot_time until) const;
+
   // From any thread: waits end at once, now and later.
   void cancel() noexcept;
 
