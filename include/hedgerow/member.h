@@ -46,6 +46,9 @@ struct member {
   member_health health = member_health::alive;
   std::string zone;
   std::map<std::string, std::string> tags;
+  // Its kernel and network namespace, within which its loopback is one: 16 hex digits; empty is
+  // unknown.
+  std::string machine{};
 
   bool operator==(const member&) const = default;
 };
