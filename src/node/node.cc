@@ -5,7 +5,9 @@
 #include <hedgerow/node.h>
 
 #include "clock/machine_clock.h"
+#include "net/machine.h"
 #include "net/transport.h"
+#include "node/database_address.h"
 #include "node/engine/engine.h"
 #include "node/host.h"
 #include "node/worker_pool.h"
@@ -259,6 +261,7 @@ void node::impl::make_engine() {
   o.self.address = address_;
   o.self.zone = with_.zone;
   o.self.tags = with_.tags;
+  o.self.machine = net::this_machine();
   o.lease.lease = with_.lease;
   o.payload_bytes_max = with_.payload_bytes_max;
   o.seed = fresh_seed();
@@ -273,6 +276,8 @@ result<void> node::impl::open() {
   net::transport_options o;
   o.group = with_.group;
   o.listen = with_.listen;
+  o.advertise = with_.advertise;
+  o.route_to = database_address(with_.store);
   o.allow_non_loopback = with_.insecure;
   o.payload_bytes_max = with_.payload_bytes_max;
   auto listening = net::transport::open(loop_, *this, log_, std::move(o));
