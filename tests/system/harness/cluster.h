@@ -23,6 +23,9 @@ struct outcome {
 
 using arguments = std::vector<std::string>;
 
+// A run of a program to its end; the first argument is its path or its name.
+outcome run_program(const arguments& all);
+outcome run_program(process_setup with);
 // A run of the command to its end.
 outcome run_command(const arguments& given, std::optional<std::string> input = {},
                     const std::map<std::string, std::string>& environment = {});
