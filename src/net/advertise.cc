@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <system_error>
 
-#include <boost/asio/ip/udp.hpp>
 #include <fmt/core.h>
 #include <sys/socket.h>
 
@@ -14,8 +13,6 @@
 
 namespace hedgerow::net {
 namespace {
-
-using asio::ip::udp;
 
 constexpr std::string_view name_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -40,7 +37,7 @@ std::string_view objection(const asio::ip::address& host) {
 }
 
 result<std::string> text_of(const asio::ip::address& host, std::uint16_t port) {
-  const std::string text = to_string(host_port{unmapped(host).to_string(), port});
+  std::string text = to_string(host_port{unmapped(host).to_string(), port});
   if (const auto why = objection(host); !why.empty()) return refused(text, why);
   return text;
 }
