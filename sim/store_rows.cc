@@ -28,6 +28,7 @@ bool acquire(store_rows& rows, const lease_request& q) {
   row.holder = q.row.holder;
   row.incarnation = q.row.incarnation;
   row.address = q.row.address;
+  row.machine = q.row.machine;
   row.expires = q.row.expires;
   row.lease = q.row.lease;
   row.scale = q.row.scale;

@@ -72,6 +72,7 @@ options node_options(const shared_options& shared, const agent_settings& mine) {
   with.name = mine.name ? *mine.name : host_name();
   with.store = shared.store;
   with.listen = mine.listen;
+  with.advertise = mine.advertise;
   with.insecure = shared.insecure;
   with.lease = shared.lease;
   with.zone = mine.zone;

@@ -116,6 +116,7 @@ json to_json(const member& who, const leader_info& leader) {
   object["state"] = to_string(who.state);
   put_text(object, "zone", who.zone);
   object["tags"] = tags_json(who.tags, object);
+  put_text(object, "machine", who.machine);
   return object;
 }
 

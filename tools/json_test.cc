@@ -20,6 +20,7 @@ TEST(json, members_have_the_promised_fields) {
   v.id = {7, 3};
   v.members = {some_member("a"), some_member("b")};
   v.members[1].incarnation = {3, 4};
+  v.members[1].machine = "00112233445566ff";
   leader_info leader;
   leader.token = 7;
   leader.incarnation = {3, 4};
@@ -29,9 +30,11 @@ TEST(json, members_have_the_promised_fields) {
       line_of(report),
       R"({"group":"g","token":7,"sequence":3,"view_age_ms":12,"members":[)"
       R"({"name":"a","address":"127.0.0.1:1","incarnation":"00000000000000010000000000000002",)"
-      R"("leader":false,"health":"alive","state":"joining","zone":"z","tags":{"k":"v"}},)"
+      R"("leader":false,"health":"alive","state":"joining","zone":"z","tags":{"k":"v"},)"
+      R"("machine":""},)"
       R"({"name":"b","address":"127.0.0.1:1","incarnation":"00000000000000030000000000000004",)"
-      R"("leader":true,"health":"alive","state":"joining","zone":"z","tags":{"k":"v"}}]})");
+      R"("leader":true,"health":"alive","state":"joining","zone":"z","tags":{"k":"v"},)"
+      R"("machine":"00112233445566ff"}]})");
 }
 
 TEST(json, bytes_that_are_not_utf8_are_coded) {

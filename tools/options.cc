@@ -119,9 +119,13 @@ void add_agent_options(CLI::App& command, agent_settings& into) {
                            "Unique in the group. Default: the host's name")
                        ->type_name("NAME"));
   add_text(command, "--listen", into.listen, "HOST:PORT",
-           "Where to listen; port 0 lets the system choose")
+           "Where to listen; port 0 lets the system choose. 0.0.0.0 is every\n"
+           "IPv4 address, [::] every address; beyond loopback see --insecure")
       ->capture_default_str()
       ->check(check_host_and_port);
+  add_text(command, "--advertise", into.advertise, "HOST[:PORT]",
+           "What others dial. Default: where it listens; for 0.0.0.0 and [::]\n"
+           "the address of this machine on the way to the database");
   add_text(command, "--on-send", into.on_send, "CMD",
            "Run by /bin/sh for each message to the leader, while this agent leads");
   add_text(command, "--on-broadcast", into.on_broadcast, "CMD",

@@ -25,6 +25,7 @@ struct shared_options {
 struct agent_settings {
   std::optional<std::string> name;  // the host's name unless given
   std::string listen = "127.0.0.1:0";
+  std::string advertise;  // empty: see options::advertise
   std::string on_send;
   std::string on_broadcast;
   std::map<std::string, std::string> tags;

@@ -49,12 +49,13 @@ TEST_F(options, have_defaults) {
   EXPECT_FALSE(shared.json);
   EXPECT_FALSE(agent.name);
   EXPECT_EQ(agent.listen, "127.0.0.1:0");
+  EXPECT_EQ(agent.advertise, "");
   EXPECT_EQ(agent.handlers, 8u);
 }
 
 TEST_F(options, come_from_the_command_line) {
   ASSERT_EQ(parse("--group g --lease 500ms --json --tag a=1 --tag b=x,y=z --zone z "
-                  "--listen [::1]:70 --handlers 2 --insecure",
+                  "--listen [::1]:70 --advertise node-1 --handlers 2 --insecure",
                   {"--name", ""}),
             "");
   EXPECT_EQ(shared.group, "g");
@@ -64,6 +65,7 @@ TEST_F(options, come_from_the_command_line) {
   EXPECT_EQ(agent.name, "");  // given, and empty: for the caller to refuse
   EXPECT_EQ(agent.tags, (std::map<std::string, std::string>{{"a", "1"}, {"b", "x,y=z"}}));
   EXPECT_EQ(agent.listen, "[::1]:70");
+  EXPECT_EQ(agent.advertise, "node-1");
 }
 
 TEST_F(options, come_from_the_environment_unless_given) {

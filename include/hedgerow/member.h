@@ -40,12 +40,15 @@ std::string_view to_string(removal_reason value);
 
 struct member {
   std::string name;     // unique in the group, 1 to 255 bytes
-  std::string address;  // host:port where it listens
+  std::string address;  // host:port to dial it at
   hedgerow::incarnation incarnation;
   member_state state = member_state::joining;
   member_health health = member_health::alive;
   std::string zone;
   std::map<std::string, std::string> tags;
+  // Its kernel and network namespace, within which its loopback is one: 16 hex digits; empty is
+  // unknown.
+  std::string machine{};
 
   bool operator==(const member&) const = default;
 };

@@ -35,7 +35,8 @@ class node {
   node& operator=(const node&) = delete;
 
   // Blocks until this node is in a view. Errors: not_executed when the time is over; name_in_use,
-  // lease_too_long and overloaded (group full) are final: stop, and start with other options.
+  // lease_too_long, overloaded (group full) and invalid_argument (an address that cuts it off from
+  // other machines) are final: stop, and start with other options.
   result<void> wait_until_member(std::chrono::milliseconds timeout);
 
   // To the leader, wherever it is; executed there at most once, under its lease. Blocks until the
@@ -64,7 +65,7 @@ class node {
   // clock, no lock, no query. Ask at each use; pass the token on to what you write.
   hedgerow::leadership leadership() const;
   const std::string& name() const;
-  const std::string& address() const;  // where it listens
+  const std::string& address() const;  // that it advertises
   hedgerow::incarnation incarnation() const;
 
   // Hands leadership over, leaves the group and ends all calls; blocks for at most about 2 s, even

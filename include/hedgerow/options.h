@@ -30,9 +30,17 @@ struct options {
   // Where the group keeps its two rows. Empty is the SQLite file in $STATE_DIRECTORY, else in the
   // user's state directory; else "sqlite:///path" or a path.
   std::string store;
-  // host:port; port 0 lets the system choose. Only loopback, unless `insecure`.
+  // host:port; port 0 lets the system choose. An IPv6 host in brackets; [::] is every address of
+  // both families. Only loopback, unless `insecure`. A name is resolved at the start, which may
+  // block.
   std::string listen = "127.0.0.1:0";
-  // Plain text on the network, readable and writable for everybody on it.
+  // host or host:port for others to dial; a name is kept, and resolved by whoever dials. Empty is
+  // where it listens; for a wildcard the local address of the route to the database, or loopback
+  // with a store that is a file. Who advertises loopback is refused beside members of other
+  // machines.
+  std::string advertise;
+  // Plain text on the network, readable and writable for everybody on it: to listen beyond
+  // loopback, and to connect there.
   bool insecure = false;
   // How long a silent leader keeps the lease. Failover after a crash takes up to this long. The
   // first node of a group fixes the group's longest lease: a node with a longer one is refused.
@@ -75,9 +83,9 @@ struct options {
 
 struct client_options {
   std::string group = "default";
-  std::string store;  // where to look agents up, unless `agent` is given
-  std::string agent;  // host:port of any node of the group
-  bool insecure = false;
+  std::string store;      // where to look agents up, unless `agent` is given
+  std::string agent;      // host:port of any node of the group
+  bool insecure = false;  // as in `options`
   std::size_t payload_bytes_max = 4 * 1024 * 1024;
   log_sink log;
   severity log_level = severity::warning;

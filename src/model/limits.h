@@ -9,6 +9,7 @@ namespace hedgerow::limits {
 inline constexpr std::size_t name_bytes_max = 255;
 inline constexpr std::size_t address_bytes_max = 255;
 inline constexpr std::size_t zone_bytes_max = 255;
+inline constexpr std::size_t machine_bytes_max = 16;
 inline constexpr std::size_t tags_bytes_max = 8 * 1024;  // all keys and values of one member
 inline constexpr std::size_t members_max = 512;
 inline constexpr std::size_t removed_kept_max = 32;

@@ -64,10 +64,12 @@ struct view_pull {
 struct join {
   member who;
 };
-enum class join_status : std::uint8_t { admitted, not_leader, name_in_use, full };
+enum class join_status : std::uint8_t { admitted, not_leader, name_in_use, full, cut_off };
 struct join_reply {
   join_status status = join_status::not_leader;
-  std::string address;  // of the leader, or of the holder of the name; may be empty
+  // Of the leader, of the holder of the name, or of the member that is cut off from the joiner; may
+  // be empty.
+  std::string address;
 };
 
 // To the leader, and to all others as a hint (J2). Acknowledged by a view without the sender.

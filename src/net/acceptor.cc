@@ -11,6 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/advertise.h"
+#include "net/ip.h"
+#include "net/name_lookup.h"
 #include "net/stream.h"
 
 namespace hedgerow::net {
@@ -28,24 +31,13 @@ int open_spare() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-bool is_loopback(const asio::ip::address& host) {
-  if (host.is_v6() && host.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, host.to_v6()).is_loopback();
-  }
-  return host.is_loopback();
-}
-
-result<tcp::endpoint> resolve(event_loop::impl& loop, const host_port& wanted) {
-  boost_error failed;
-  const auto literal = asio::ip::make_address(wanted.host, failed);
-  if (!failed) return tcp::endpoint(literal, wanted.port);
-  tcp::resolver resolver(loop.context);
-  const auto found = resolver.resolve(wanted.host, std::to_string(wanted.port), failed);
-  if (failed || found.empty()) {
+result<tcp::endpoint> resolve(const host_port& wanted) {
+  const name_answer answer = look_up(wanted.host);
+  if (answer.addresses.empty()) {
     return fail(errc::invalid_argument,
-                fmt::format("cannot resolve --listen {}: {}", wanted.host, failed.message()));
+                fmt::format("cannot resolve --listen {}: {}", wanted.host, answer.error));
   }
-  return found.begin()->endpoint();
+  return tcp::endpoint(answer.addresses.front(), wanted.port);
 }
 
 tl::unexpected<error> cannot_listen(const std::string& at, int why) {
@@ -56,6 +48,9 @@ tl::unexpected<error> cannot_listen(const std::string& at, int why) {
     case EADDRNOTAVAIL:
       return fail(errc::invalid_argument,
                   fmt::format("cannot listen on {}: this machine has no such address", at));
+    case EAFNOSUPPORT:
+      return fail(errc::invalid_argument,
+                  fmt::format("cannot listen on {}: this system has no IPv6", at));
     case EACCES:
       return fail(errc::invalid_argument,
                   fmt::format("not allowed to listen on {}; choose a port above 1023", at));
@@ -70,26 +65,14 @@ int bind_and_listen(int handle, const tcp::endpoint& at) {
   // Linux it does not let two processes listen on the same port.
   const int on = 1;
   if (setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return errno;
+  // [::] is every address of both families, whatever the system's default is.
+  const int off = 0;
+  if (at.protocol() == tcp::v6() &&
+      setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
+    return errno;
   if (::bind(handle, at.data(), static_cast<socklen_t>(at.size())) != 0) return errno;
   if (::listen(handle, backlog) != 0) return errno;
   return 0;
-}
-
-result<std::string> advertised(const std::string& wish, const tcp::endpoint& bound) {
-  if (wish.empty()) {
-    if (bound.address().is_unspecified()) {
-      return fail(errc::invalid_argument,
-                  "listening on every address needs --advertise host[:port]: what others dial");
-    }
-    return to_string(host_port{bound.address().to_string(), bound.port()});
-  }
-  auto parsed = parse_host_port(wish);
-  if (!parsed) parsed = parse_host_port(wish + ":0");
-  if (!parsed) {
-    return fail(errc::invalid_argument, fmt::format("not an address: --advertise {}", wish));
-  }
-  if (parsed->port == 0) parsed->port = bound.port();
-  return to_string(*parsed);
 }
 
 }  // namespace
@@ -108,7 +91,7 @@ void rare_log::write(const std::string& text) {
 result<listening_socket> listen_on(event_loop::impl& loop, const listen_options& options) {
   const auto wanted = parse_host_port(options.listen);
   if (!wanted) return tl::unexpected<error>(wanted.error());
-  const auto at = resolve(loop, *wanted);
+  const auto at = resolve(*wanted);
   if (!at) return tl::unexpected<error>(at.error());
   if (!is_loopback(at->address()) && !options.allow_non_loopback) {
     return fail(errc::invalid_argument,
@@ -126,7 +109,7 @@ result<listening_socket> listen_on(event_loop::impl& loop, const listen_options&
     return cannot_listen(options.listen, failed.value());
   }
   if (const int wrong = bind_and_listen(handle, *at)) return cannot_listen(options.listen, wrong);
-  auto address = advertised(options.advertise, out.socket.local_endpoint());
+  auto address = advertised(options.advertise, options.route_to, out.socket.local_endpoint());
   if (!address) return tl::unexpected<error>(address.error());
   out.address = std::move(*address);
   return out;

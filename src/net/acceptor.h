@@ -31,6 +31,7 @@ class rare_log {
 struct listen_options {
   std::string listen;
   std::string advertise;
+  std::string route_to;
   bool allow_non_loopback = false;
 };
 

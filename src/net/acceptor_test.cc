@@ -44,7 +44,10 @@ TEST_F(acceptor_test, explains_why_it_cannot_listen) {
   }
   EXPECT_EQ(try_listen(loop, b, "nonsense").error().code, errc::invalid_argument);
   EXPECT_EQ(try_listen(loop, b, "192.0.2.1:0", "", true).error().code, errc::invalid_argument);
-  EXPECT_EQ(try_listen(loop, b, "0.0.0.0:0", "", true).error().code, errc::invalid_argument);
+  EXPECT_EQ(try_listen(loop, b, "127.0.0.1:0", "0.0.0.0").error().code, errc::invalid_argument);
+  const auto unknown = try_listen(loop, b, std::string(300, 'x') + ":0");
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message().find("cannot resolve"), std::string::npos);
 }
 
 TEST_F(acceptor_test, tells_where_it_can_be_dialed) {
@@ -61,6 +64,31 @@ TEST_F(acceptor_test, tells_where_it_can_be_dialed) {
   const auto mapped = try_listen(loop, a, "127.0.0.1:0", "me.example:7001");
   ASSERT_TRUE(mapped);
   EXPECT_EQ((*mapped)->address(), "me.example:7001");
+}
+
+TEST_F(acceptor_test, listens_for_both_families_on_the_wildcard_of_ipv6) {
+  transport_options options;
+  options.listen = "[::]:0";
+  options.allow_non_loopback = true;
+  node a("ann");
+  a.listen(loop, options);
+  EXPECT_TRUE(a.net->address().starts_with("[::1]:"));
+  const auto port = std::to_string(parse_host_port(a.net->address())->port);
+  node b("bob");
+  b.listen(loop);
+  for (const std::string host : {"127.0.0.1:", "[::1]:", "[::ffff:127.0.0.1]:"}) {
+    const std::size_t before = a.opened.size();
+    b.net->dial(host + port, {}, seconds(10));
+    EXPECT_TRUE(until([&] { return a.opened.size() > before; })) << host;
+  }
+  EXPECT_TRUE(b.failed.empty());
+}
+
+TEST_F(acceptor_test, listens_on_names) {
+  node a("ann");
+  const auto named = try_listen(loop, a, "localhost:0");
+  ASSERT_TRUE(named);
+  EXPECT_NE(parse_host_port((*named)->address())->port, 0);
 }
 
 TEST_F(acceptor_test, gets_its_port_back_after_a_restart) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/address.h"
+#include "net/ip.h"
 #include "net/stream.h"
 
 namespace hedgerow::net {
@@ -24,8 +25,8 @@ bool is_connected_to_itself(const tcp::socket& socket) {
   return !gone && here == there;
 }
 
-connector::connector(event_loop::impl& loop, handler done)
-    : loop_(loop), done_(std::move(done)), resolver_(loop.context) {}
+connector::connector(event_loop::impl& loop, bool allow_non_loopback, handler done)
+    : loop_(loop), allow_non_loopback_(allow_non_loopback), done_(std::move(done)) {}
 
 void connector::start(const std::string& address) {
   address_ = address;
@@ -34,36 +35,51 @@ void connector::start(const std::string& address) {
   if (!parsed || parsed->port == 0) {
     loop_.post([self = shared_from_this(), address] {
       self->finish({nullptr, ports::dial_failure::silent,
-                    fmt::format("cannot connect to '{}': not an address", address)});
+                    fmt::format("cannot connect to '{}': not an address", address), false});
     });
     return;
   }
   boost_error not_literal;
   const auto host = asio::ip::make_address(parsed->host, not_literal);
-  if (!not_literal) {
+  if (!not_literal && (allow_non_loopback_ || is_loopback(host))) {
     left_.emplace_back(host, parsed->port);
     try_next();
+  } else if (!not_literal) {
+    loop_.post([self = shared_from_this(), host, port = parsed->port] {
+      self->resolved({{host}, {}}, port);
+    });
+  } else {
+    lookup_ = loop_.names.start(
+        parsed->host, [weak = weak_from_this(), port = parsed->port](const name_answer& answer) {
+          if (const auto self = weak.lock()) self->resolved(answer, port);
+        });
+  }
+}
+
+void connector::resolved(const name_answer& answer, std::uint16_t port) {
+  if (!done_) return;
+  if (answer.addresses.empty()) {
+    finish({nullptr, ports::dial_failure::silent,
+            fmt::format("cannot resolve {}: {}", address_, answer.error), false});
     return;
   }
-  resolver_.async_resolve(
-      parsed->host, std::to_string(parsed->port),
-      [self = shared_from_this()](const boost_error& failed,
-                                  const tcp::resolver::results_type& found) {
-        if (!self->done_) return;
-        if (failed || found.empty()) {
-          self->finish({nullptr, ports::dial_failure::silent,
-                        fmt::format("cannot resolve {}: {}", self->address_, failed.message())});
-          return;
-        }
-        for (const auto& each : found)
-          self->left_.insert(self->left_.begin(), each.endpoint());
-        self->try_next();
-      });
+  for (const auto& each : answer.addresses) {
+    if (allow_non_loopback_ || is_loopback(each)) left_.emplace(left_.begin(), each, port);
+  }
+  if (left_.empty()) {
+    finish({nullptr, ports::dial_failure::silent,
+            fmt::format("plain text is for loopback only; to connect to {} unencrypted, for "
+                        "everybody on the way to read and to change, say --insecure",
+                        address_),
+            true});
+    return;
+  }
+  try_next();
 }
 
 void connector::cancel() {
   done_ = nullptr;
-  resolver_.cancel();
+  loop_.names.cancel(lookup_);
   boost_error ignored;
   if (socket_) socket_->close(ignored);
 }
@@ -112,7 +128,7 @@ void connector::connected(const boost_error& failed) {
     failed_one(unusable.value());
     return;
   }
-  finish({std::move(socket_), ports::dial_failure::silent, {}});
+  finish({std::move(socket_), ports::dial_failure::silent, {}, false});
 }
 
 void connector::failed_one(int error) {

@@ -1,6 +1,7 @@
 #pragma once
 // From an address as text to a connected socket, or to what the failure proves.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "net/asio.h"
 #include "net/loop_impl.h"
+#include "net/name_lookup.h"
 #include "ports/transport.h"
 
 namespace hedgerow::net {
@@ -27,29 +29,34 @@ class connector : public std::enable_shared_from_this<connector> {
     std::shared_ptr<tcp::socket> socket;  // null: failed
     ports::dial_failure why = ports::dial_failure::silent;
     std::string text;
+    bool forbidden = false;  // by this node's own options: not even tried
   };
   using handler = std::function<void(outcome)>;
 
-  connector(event_loop::impl& loop, handler done);
+  // Plain text goes to loopback only, unless `allow_non_loopback`.
+  connector(event_loop::impl& loop, bool allow_non_loopback, handler done);
 
   // Calls the handler once, within a turn, never from within start or after cancel. A name is
-  // resolved, and its addresses are tried in order; it counts as refused only if all refused.
+  // resolved off the loop, and its addresses are tried in order; it counts as refused only if all
+  // refused.
   void start(const std::string& address);
   void cancel();
 
  private:
+  void resolved(const name_answer& answer, std::uint16_t port);
   void try_next();
   void connected(const boost_error& failed);
   void failed_one(int error);
   void finish(outcome result);
 
   event_loop::impl& loop_;
+  const bool allow_non_loopback_;
   handler done_;
   std::string address_;
-  tcp::resolver resolver_;
+  name_lookups::ticket lookup_ = 0;
   std::shared_ptr<tcp::socket> socket_;
   std::vector<tcp::endpoint> left_;  // to be tried, from the back
-  outcome failure_{nullptr, ports::dial_failure::refused, {}};
+  outcome failure_{nullptr, ports::dial_failure::refused, {}, false};
 };
 
 }  // namespace hedgerow::net

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 
 #include "net/connector.h"
+#include "net/loop_impl.h"
 #include "net/net_fixture.h"
 
 namespace hedgerow::net {
@@ -147,7 +148,47 @@ TEST_F(dial_test, is_silent_for_troubles_of_our_own) {
     EXPECT_EQ(failure_of(error), dial_failure::silent) << std::strerror(error);
   }
   // Broadcast and multicast are nobody's.
+  transport_options open;
+  open.allow_non_loopback = true;
+  a.listen(loop, open);
   EXPECT_EQ(fail_to("255.255.255.255:7000").why, dial_failure::silent);
+}
+
+TEST_F(dial_test, stays_on_loopback_unless_told) {
+  for (const char* address :
+       {"10.255.255.1:7000", "[fd00::1]:7000", "[::ffff:10.255.255.1]:7000"}) {
+    a.log.lines.clear();
+    for (int i = 0; i < 3; ++i) {
+      const auto failed = fail_to(address);
+      EXPECT_EQ(failed.why, ports::dial_failure::silent);
+      EXPECT_NE(failed.text.find("--insecure"), std::string::npos) << failed.text;
+    }
+    ASSERT_EQ(a.log.lines.size(), 1U) << "said once, not at every dial";
+    EXPECT_NE(a.log.lines[0].find(address), std::string::npos);
+  }
+  node b("bob");
+  b.listen(loop);
+  const auto port = parse_host_port(b.net->address())->port;
+  a.net->dial(to_string(host_port{"::ffff:127.0.0.1", port}), b.self.incarnation, seconds(10));
+  EXPECT_TRUE(until([&] { return !a.opened.empty(); }));
+}
+
+TEST_F(dial_test, judges_names_by_what_they_mean) {
+  loop.internals().names.resolve_with([](const std::string& host) {
+    return name_answer{{asio::ip::make_address(host == "far" ? "10.255.255.1" : "127.0.0.1")}, {}};
+  });
+  EXPECT_NE(fail_to("far:7000").text.find("--insecure"), std::string::npos);
+  node b("bob");
+  b.listen(loop);
+  const auto port = parse_host_port(b.net->address())->port;
+  a.net->dial(to_string(host_port{"near", port}), b.self.incarnation, seconds(10));
+  EXPECT_TRUE(until([&] { return !a.opened.empty(); }));
+}
+
+TEST_F(dial_test, is_silent_where_a_name_is_unknown) {
+  const auto failed = fail_to(std::string(200, 'x') + ":7000");  // no server is asked
+  EXPECT_EQ(failed.why, ports::dial_failure::silent);
+  EXPECT_NE(failed.text.find("cannot resolve xxx"), std::string::npos) << failed.text;
 }
 
 TEST_F(dial_test, is_silent_when_out_of_connections) {

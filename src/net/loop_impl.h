@@ -9,6 +9,7 @@
 
 #include "net/asio.h"
 #include "net/event_loop.h"
+#include "net/name_lookup.h"
 
 namespace hedgerow::net {
 
@@ -61,6 +62,9 @@ struct event_loop::impl {
   asio::posix::stream_descriptor alarm{context};  // a timerfd: Asio's own timers ignore suspend
   boot_time wanted = boot_time::never();
   boot_time armed = boot_time::never();
+
+ public:
+  name_lookups names{*this};  // last: its threads post for as long as it is there
 };
 
 }  // namespace hedgerow::net

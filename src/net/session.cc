@@ -38,10 +38,10 @@ void session::dial(const std::string& address, const incarnation& expected, nano
   expected_ = expected;
   reader_.set_stage(wire::stage::awaiting_answer);
   set_deadline(patience);
-  connector_ =
-      std::make_shared<connector>(loop_, [self = shared_from_this()](connector::outcome result) {
-        self->connected(std::move(result));
-      });
+  connector_ = std::make_shared<connector>(loop_, host_.options().allow_non_loopback,
+                                           [self = shared_from_this()](connector::outcome result) {
+                                             self->connected(std::move(result));
+                                           });
   connector_->start(address);
 }
 
@@ -65,6 +65,7 @@ void session::connected(connector::outcome result) {
   if (state_ != state::connecting) return;
   connector_.reset();
   if (!result.socket) {
+    if (result.forbidden) host_.on_dial_forbidden(result.text);
     dial_failed(result.why, std::move(result.text));
     return;
   }

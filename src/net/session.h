@@ -41,6 +41,7 @@ class session_host {
     std::size_t queue_bytes_max = 0;
     nanoseconds handshake_timeout{};
     nanoseconds linger{};
+    bool allow_non_loopback = false;
   };
 
   virtual ~session_host() = default;
@@ -52,6 +53,8 @@ class session_host {
   virtual void wants_flush(std::shared_ptr<session> who) = 0;
   virtual void on_session_open(session& who, const ports::peer& other) = 0;
   virtual void on_session_message(session& who, message::any&& what) = 0;
+  // A dial that this node's own options forbid; on_session_over follows.
+  virtual void on_dial_forbidden(const std::string& why) = 0;
   // Once, as the last call, unless drop() was called before.
   virtual void on_session_over(session& who, const ending& how) = 0;
 };

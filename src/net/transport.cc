@@ -39,8 +39,9 @@ class transport::impl final : public session_host, public turn_hook {
       : loop_(loop.internals()),
         listener_(listener),
         limits_(std::move(options)),
-        settings_{limits_.group, limits_.payload_bytes_max, limits_.queue_bytes_max,
-                  limits_.handshake_timeout, limits_.linger},
+        settings_{limits_.group,           limits_.payload_bytes_max,
+                  limits_.queue_bytes_max, limits_.handshake_timeout,
+                  limits_.linger,          limits_.allow_non_loopback},
         scratch_(scratch_bytes) {
     loop_.add(this);
   }
@@ -56,6 +57,7 @@ class transport::impl final : public session_host, public turn_hook {
   impl& operator=(const impl&) = delete;
 
   void listen(listening_socket socket, ports::log& log) {
+    log_ = &log;
     address_ = std::move(socket.address);
     acceptor_ = std::make_shared<acceptor>(
         loop_, std::move(socket.socket), log,
@@ -143,6 +145,13 @@ class transport::impl final : public session_host, public turn_hook {
     listener_.on_message(who.id(), std::move(what));
   }
 
+  // A client tells its caller; a node would go on in vain without a word.
+  void on_dial_forbidden(const std::string& why) override {
+    if (log_ == nullptr || why == forbidden_told_) return;
+    forbidden_told_ = why;
+    log_->write(severity::warning, why);
+  }
+
   void on_session_over(session& who, const ending& how) override {
     forget(who.id());
     switch (how.what) {
@@ -168,6 +177,8 @@ class transport::impl final : public session_host, public turn_hook {
   const settings settings_;
   ports::peer self_;
   std::string address_;
+  ports::log* log_ = nullptr;   // of a listener
+  std::string forbidden_told_;  // the last that was said; it would be said at each dial
   std::shared_ptr<acceptor> acceptor_;
   bool accepting_ = false;
   ports::connection_id last_id_ = 0;
@@ -195,8 +206,8 @@ result<std::unique_ptr<transport>> transport::open(event_loop& loop,
   }
   std::optional<listening_socket> socket;
   if (!options.listen.empty()) {
-    auto bound = listen_on(loop.internals(),
-                           {options.listen, options.advertise, options.allow_non_loopback});
+    auto bound = listen_on(loop.internals(), {options.listen, options.advertise, options.route_to,
+                                              options.allow_non_loopback});
     if (!bound) return tl::unexpected<error>(std::move(bound.error()));
     socket = std::move(*bound);
   }

@@ -23,8 +23,12 @@ struct transport_options {
   // host:port, where port 0 is any free one; an IPv6 host in brackets. Empty: do not listen (a
   // client).
   std::string listen;
-  std::string advertise;            // host or host:port for others to dial, if not where it listens
-  bool allow_non_loopback = false;  // --insecure
+  // host or host:port for others to dial, if not where it listens.
+  std::string advertise;
+  // host:port; who listens on a wildcard advertises the local address of the route to it. Empty:
+  // loopback.
+  std::string route_to;
+  bool allow_non_loopback = false;  // --insecure: to listen on, and to dial
 
   std::size_t payload_bytes_max = limits::payload_bytes_default;
   std::size_t queue_bytes_max = limits::connection_queue_bytes_max;
@@ -37,9 +41,10 @@ struct transport_options {
 class transport final : public ports::transport {
  public:
   // Listens at once (the kernel then takes connections), but accepts nobody before assume(). Fails
-  // with address_in_use or invalid_argument, with a text for the user. A name in `listen` is
-  // resolved here and may block for seconds; otherwise confined to the loop's thread, like the
-  // rest. The loop, the listener and the log must outlive it; it may be destroyed by a callback.
+  // with address_in_use or invalid_argument, with a text for the user. Names in `listen` and
+  // `route_to` are resolved here and may block for seconds; otherwise confined to the loop's
+  // thread, like the rest. The loop, the listener and the log must outlive it; it may be destroyed
+  // by a callback.
   static result<std::unique_ptr<transport>> open(event_loop& loop,
                                                  ports::transport_listener& listener,
                                                  ports::log& log, transport_options options);

@@ -5,6 +5,7 @@
 #include <hedgerow/node.h>
 
 #include "clock/machine_clock.h"
+#include "net/machine.h"
 #include "net/transport.h"
 #include "node/engine/engine.h"
 #include "node/host.h"
@@ -213,6 +214,7 @@ class node::impl final : public engine::listener,
   }
 
   options with_;
+  store::location where_;
   user_log log_;
   mutable clock::machine_clock clock_;  // now() is thread-safe
   net::event_loop loop_;
@@ -241,8 +243,9 @@ class node::impl final : public engine::listener,
 result<void> node::impl::open_store() {
   auto where = store::parse_url(with_.store);
   if (!where) return tl::unexpected(std::move(where).error());
+  where_ = std::move(*where);
   auto opened = hedgerow::open_store(
-      *where,
+      where_,
       {.clock_epoch = clock_.epoch(), .views = true, .warn = [this](const std::string& text) {
          loop_.post([this, text] { log_.write(severity::warning, text); });
        }});
@@ -259,6 +262,7 @@ void node::impl::make_engine() {
   o.self.address = address_;
   o.self.zone = with_.zone;
   o.self.tags = with_.tags;
+  o.self.machine = net::this_machine();
   o.lease.lease = with_.lease;
   o.payload_bytes_max = with_.payload_bytes_max;
   o.seed = fresh_seed();
@@ -273,6 +277,8 @@ result<void> node::impl::open() {
   net::transport_options o;
   o.group = with_.group;
   o.listen = with_.listen;
+  o.advertise = with_.advertise;
+  o.route_to = database_address(where_);
   o.allow_non_loopback = with_.insecure;
   o.payload_bytes_max = with_.payload_bytes_max;
   auto listening = net::transport::open(loop_, *this, log_, std::move(o));

@@ -51,6 +51,18 @@ result<store::group_snapshot> read_rows(const store::location& where, std::strin
   return store::postgres::read_group(*from, group);
 }
 
+std::string database_address(const store::location& where) {
+  const auto* at = std::get_if<postgres_location>(&where);
+  if (at == nullptr) return {};
+  const auto to = store::postgres::parse(at->url);
+  if (!to) return {};
+  const auto& first = to->servers.front();
+  const std::string& host = first.address.empty() ? first.host : first.address;
+  if (host.empty() || host.front() == '/' || host.front() == '@') return {};
+  const bool brackets = host.find(':') != host.npos;
+  return (brackets ? "[" + host + "]" : host) + ":" + (first.port.empty() ? "5432" : first.port);
+}
+
 std::string name_of(const store::location& where) {
   if (const auto* at = std::get_if<sqlite_location>(&where)) return at->file.native();
   const auto to = store::postgres::parse(std::get<postgres_location>(where).url);

@@ -29,6 +29,10 @@ result<std::shared_ptr<store::lanes>> open_store(const store::location& where, s
 // where it is across the network.
 result<store::group_snapshot> read_rows(const store::location& where, std::string_view group);
 
+// host:port of the first database that is named, to find the way to it. Empty for one within this
+// machine: a file, or a Unix socket.
+std::string database_address(const store::location& where);
+
 // For people; holds no secret.
 std::string name_of(const store::location& where);
 

@@ -64,6 +64,10 @@ class object_reader {
       if (auto bytes = to_bytes(it->get_ref<const std::string&>())) return std::move(*bytes);
     return wrong(name), std::string();
   }
+  // Empty where there is no such field.
+  std::string text_if_any(const char* name) {
+    return value_.contains(name) ? text(name) : std::string();
+  }
   hedgerow::incarnation incarnation() {
     const auto parsed = parse_incarnation(text("incarnation"));
     if (!parsed) wrong("incarnation");
@@ -157,7 +161,8 @@ std::string members_to_json(const std::vector<member>& members) {
                     {"state", to_string(m.state)},
                     {"health", to_string(m.health)},
                     {"zone", to_text(m.zone)},
-                    {"tags", std::move(tags)}});
+                    {"tags", std::move(tags)},
+                    {"machine", to_text(m.machine)}});
   }
   return list.dump();
 }
@@ -183,6 +188,7 @@ result<std::vector<member>> members_from_json(std::string_view text) {
     m.health = fields.one_of("health", healths);
     m.zone = fields.text("zone");
     m.tags = fields.tags();
+    m.machine = fields.text_if_any("machine");
     return m;
   });
 }

@@ -2,7 +2,8 @@
 // Members and removals as JSON text.
 //
 //   members  [{"name":…,"address":…,"incarnation":"32 hex","state":"up","health":"alive",
-//              "zone":…,"tags":{…}}, …] in the order of the view
+//              "zone":…,"tags":{…},"machine":…}, …] in the order of the view; without "machine" in
+//              rows of older versions
 //   removed  [{"name":…,"incarnation":…,"reason":"crashed"}, …]
 //
 // Names, addresses, zones and tags are bytes, JSON strings are Unicode: a string (or key) that is

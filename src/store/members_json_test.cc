@@ -30,7 +30,7 @@ TEST(members_json, gives_back_any_bytes) {
   std::vector<removal> removed;
   for (const auto& name : names) {
     member m;
-    m.name = m.address = m.zone = m.tags[name] = name;
+    m.name = m.address = m.zone = m.tags[name] = m.machine = name;
     members.push_back(m);
     removed.push_back({name, {1, 1}, removal_reason::crashed});
   }
@@ -43,6 +43,7 @@ TEST(members_json, refuses_what_it_would_not_write) {
       R"([{"name":"a","address":"b","incarnation":"00000000000000010000000000000002","state":"up",)"
       R"("health":"alive","zone":"","tags":{"k":"v"},"later":[1]}])";
   ASSERT_TRUE(members_from_json(good).has_value());
+  EXPECT_EQ((*members_from_json(good))[0].machine, "") << "a row of an older version";
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string text = good;
     text.replace(text.find(from), from.size(), to);
@@ -58,6 +59,7 @@ TEST(members_json, refuses_what_it_would_not_write) {
   EXPECT_FALSE(with("\"v\"", "1"));
   EXPECT_FALSE(with("}]", "}"));
   EXPECT_FALSE(with("\"zone\"", "\"none\""));
+  EXPECT_FALSE(with("\"later\":[1]", "\"machine\":[1]"));
   EXPECT_FALSE(removed_from_json("null"));
   EXPECT_FALSE(members_from_json(std::string(100'000, '[')));
 }

@@ -48,7 +48,8 @@ member some_member(random& dice) {
              some(dice, member_state::leaving),
              some(dice, member_health::degraded),
              text(dice, limits::zone_bytes_max),
-             {}};
+             {},
+             text(dice, limits::machine_bytes_max)};
   for (std::uint64_t i = dice.below(4); i > 0; --i)
     out.tags[text(dice, 20)] = text(dice, 40);
   return out;
@@ -105,7 +106,7 @@ message::any some_message(random& dice, std::size_t alternative) {
     case 6:
       return message::join{some_member(dice)};
     case 7:
-      return message::join_reply{some(dice, message::join_status::full),
+      return message::join_reply{some(dice, message::join_status::cut_off),
                                  text(dice, limits::address_bytes_max)};
     case 8:
       return message::leave{};
@@ -154,7 +155,7 @@ auto fields(const T& m) {
   } else if constexpr (std::is_same_v<T, join_reply>) {
     return std::tie(m.status, m.address);
   } else if constexpr (std::is_same_v<T, released>) {
-    return std::tie(m.token);
+    return std::tie(m.token, m.stood_back);
   } else if constexpr (std::is_same_v<T, leader_news>) {
     return std::tie(m.name, m.address, m.incarnation, m.token, m.remaining_ms, m.view_age_ms);
   } else if constexpr (std::is_same_v<T, request>) {
@@ -321,6 +322,7 @@ TEST(codec, refuses_members_over_their_limits) {
   EXPECT_TRUE(refused([](member& m) { m.name.assign(256, 'n'); }));
   EXPECT_TRUE(refused([](member& m) { m.address.assign(256, 'a'); }));
   EXPECT_TRUE(refused([](member& m) { m.zone.assign(256, 'z'); }));
+  EXPECT_TRUE(refused([](member& m) { m.machine.assign(17, '0'); }));
   EXPECT_TRUE(refused([](member& m) { m.incarnation = {}; }));
   EXPECT_TRUE(refused([](member& m) { m.state = static_cast<member_state>(3); }));
   EXPECT_TRUE(refused([](member& m) { m.health = static_cast<member_health>(2); }));
@@ -347,7 +349,7 @@ TEST(codec, refuses_lists_and_numbers_over_their_limits) {
   EXPECT_FALSE(ok(message::view_push{std::make_shared<const view>(crowd)}));
   EXPECT_FALSE(ok(message::released{-1, false}));
   EXPECT_FALSE(ok(message::view_pull{{-1, 0}}));
-  EXPECT_FALSE(ok(message::join_reply{static_cast<message::join_status>(4), ""}));
+  EXPECT_FALSE(ok(message::join_reply{static_cast<message::join_status>(5), ""}));
   EXPECT_FALSE(decode(frame_type::view_push, ""));  // no view at all
 }
 

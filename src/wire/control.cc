@@ -145,7 +145,7 @@ void read(const pb::Join& in, message::join& out, faults& found) {
 }
 
 void read(const pb::JoinReply& in, message::join_reply& out, faults& found) {
-  out.status = enum_of(in.status(), message::join_status::full, "an unknown status", found);
+  out.status = enum_of(in.status(), message::join_status::cut_off, "an unknown status", found);
   out.address = in.address();
   found.expect(out.address.size() <= limits::address_bytes_max, "an address is too long");
 }

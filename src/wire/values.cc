@@ -61,6 +61,7 @@ void put(const member& value, pb::Member& out) {
     tag.set_key(key);
     tag.set_value(text);
   }
+  out.set_machine(value.machine);
 }
 
 member get(const pb::Member& value, faults& found) {
@@ -71,6 +72,7 @@ member get(const pb::Member& value, faults& found) {
   out.state = enum_of(value.state(), member_state::leaving, "an unknown state", found);
   out.health = enum_of(value.health(), member_health::degraded, "an unknown health", found);
   out.zone = value.zone();
+  out.machine = value.machine();
   std::size_t tag_bytes = 0;
   for (const pb::Tag& tag : value.tags()) {
     tag_bytes += tag.key().size() + tag.value().size();
@@ -79,6 +81,7 @@ member get(const pb::Member& value, faults& found) {
   found.expect(out.address.size() <= limits::address_bytes_max, "an address is too long");
   found.expect(!out.incarnation.empty(), "a member without incarnation");
   found.expect(out.zone.size() <= limits::zone_bytes_max, "a zone is too long");
+  found.expect(out.machine.size() <= limits::machine_bytes_max, "a machine is too long");
   found.expect(tag_bytes <= limits::tags_bytes_max, "the tags are too long");
   return out;
 }

@@ -60,6 +60,11 @@ TEST(usage, of_names_that_no_group_can_have_is_refused) {
     EXPECT_EQ(tried.code, 1) << tried.err;
     expect_one_line(tried, words);
   }
+  for (const char* nowhere : {"0.0.0.0", "[::]:7000", "node:0", "[fe80::1]", "a b", "::1"}) {
+    const outcome tried = with({"--advertise", nowhere});
+    EXPECT_EQ(tried.code, 1) << tried.err;
+    expect_one_line(tried, "advertise");
+  }
   const outcome plain = with({"--listen", "0.0.0.0:0"});
   EXPECT_EQ(plain.code, 1);
   expect_one_line(plain, "insecure");

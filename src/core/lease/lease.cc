@@ -153,15 +153,15 @@ bool lease::takeable(const bounded_time& now) const {
 }
 
 ports::lease_row lease::own_row(const reading& now) const {
-  ports::lease_row row;
-  row.holder = self_.name;
-  row.incarnation = self_.incarnation;
-  row.address = self_.address;
-  row.expires = now.truth.latest + options_.lease;  // R4
-  row.lease = options_.lease;
-  row.epoch = epoch_;
-  row.scale = self_.scale;
-  return row;
+  return {.holder = self_.name,
+          .incarnation = self_.incarnation,
+          .address = self_.address,
+          .machine = self_.machine,
+          .expires = now.truth.latest + options_.lease,  // R4
+          .lease = options_.lease,
+          .safe_after = {},
+          .epoch = epoch_,
+          .scale = self_.scale};
 }
 
 void lease::submit(const reading& now, ports::lease_request request, lease_effects& out) {

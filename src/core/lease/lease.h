@@ -72,6 +72,7 @@ struct lease_self {
   hedgerow::incarnation incarnation;
   std::string address;
   std::string scale;  // of the clock
+  std::string machine{};
 };
 
 class lease {

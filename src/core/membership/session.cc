@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "model/loopback.h"
 
 namespace hedgerow::core {
 namespace {
@@ -93,6 +94,12 @@ void session::on_join_reply(boot_time now, const message::join_reply& reply, ses
       mute_ = true;
       out.emplace_back(session_effect::failed{
           error{errc::overloaded, "the group has no room for more members"}});
+      break;
+    case message::join_status::cut_off:
+      mute_ = true;
+      out.emplace_back(session_effect::failed{
+          error{errc::invalid_argument,
+                why_cut_off(self_.address, "a member of this group", reply.address)}});
       break;
   }
 }

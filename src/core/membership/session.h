@@ -69,6 +69,8 @@ class session {
   const view_ptr& current() const { return view_; }
   boot_time view_since() const { return view_since_; }
   bool inside() const { return inside_; }
+  // In a view at some time, under whatever incarnation.
+  bool was_member() const { return was_member_; }
   const member& self() const { return self_; }
   boot_time next_wake(fencing_token leader) const;
 

@@ -142,6 +142,18 @@ TEST(session, J1_a_full_group_is_final) {
   EXPECT_FALSE(s.asks_to_join());
 }
 
+TEST(session, J1_an_address_that_is_cut_off_is_final_and_says_what_to_do) {
+  seat s;
+  s.answer(message::join_status::cut_off);
+  ASSERT_EQ(s.count<session_effect::failed>(), 1U);
+  const error why = std::get<session_effect::failed>(s.out[0]).why;
+  EXPECT_EQ(why.code, errc::invalid_argument);
+  EXPECT_NE(why.message().find("a member of this group advertises x:1"), std::string::npos)
+      << why.message();
+  EXPECT_NE(why.message().find("--advertise"), std::string::npos);
+  EXPECT_FALSE(s.asks_to_join());
+}
+
 TEST(session, S5_absent_from_a_newer_view_is_evicted_and_told_why) {
   seat s;
   s.accept({5, 1}, {1, 2});

@@ -4,6 +4,7 @@
 
 #include "core/membership/view_leader.h"
 #include "model/limits.h"
+#include "model/loopback.h"
 
 namespace hedgerow::core {
 namespace {
@@ -141,6 +142,22 @@ void view_leader::admit(const member& who, view_effects& out) {
       view_effect::answer_join{who.incarnation, {message::join_status::admitted, self_.address}});
 }
 
+// An addition to J1: who advertises loopback is no member beside another machine's, for one of the
+// two could never dial the other. Only a member that is heard counts: after a restart of the
+// machine the list still holds those of the boot before, until they are removed.
+std::optional<message::join_reply> view_leader::objection(boot_time now, const member& who) const {
+  const auto against = [&](const member& m) { return m.name != who.name && cut_off(m, who); };
+  bool in_doubt = std::any_of(joins_.begin(), joins_.end(), against);
+  for (const auto& m : current_->members) {
+    if (!against(m)) continue;
+    if (m.incarnation == self_.incarnation || evidence_.fresh(now, m.incarnation))
+      return message::join_reply{message::join_status::cut_off, m.address};
+    in_doubt = true;
+  }
+  if (!in_doubt) return std::nullopt;
+  return message::join_reply{message::join_status::not_leader, self_.address};
+}
+
 void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
   if (phase_ != phase::leading || !ready_) {
     out.emplace_back(
@@ -150,6 +167,10 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
   if (current_->find(who.incarnation) != nullptr) {
     // It missed the view that admitted it.
     out.emplace_back(view_effect::publish{current_, {}});
+    return;
+  }
+  if (auto no = objection(now, who)) {
+    out.emplace_back(view_effect::answer_join{who.incarnation, std::move(*no)});
     return;
   }
   const auto same_name = [&](const member& j) { return j.name == who.name; };
@@ -183,6 +204,9 @@ void view_leader::on_report(boot_time now, const incarnation& who, const message
                             view_effects& out) {
   if (phase_ != phase::leading) return;
   evidence_.on_report(now, who, report);
+  const member* m = current_->find(who);
+  if (m != nullptr && evidence_.fresh(now, who) && cut_off(self_, *m))
+    out.emplace_back(view_effect::cut_off{*m});
   weigh_wanted_ = true;
   if (now >= weigh_at_) tick(now, out);
 }

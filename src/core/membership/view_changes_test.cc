@@ -66,6 +66,88 @@ TEST(view_changes, J1_nobody_is_admitted_before_the_first_view) {
   EXPECT_EQ(s.noted<view_effect::answer_join>()[0].reply.status, join_status::not_leader);
 }
 
+member on(const char* machine, const char* address, member who) {
+  who.machine = machine;
+  who.address = address;
+  return who;
+}
+
+// A tenure over these members that has begun to lead, with nothing in flight.
+void lead(view_stand& s, const std::vector<member>& members) {
+  s.row = ports::view_row{{6, 5}, "e1", members, {}};
+  s.act([&] { s.core.begin(s.now, 7, members[0], nullptr, "e1", false, s.out); });
+  s.reply_all();
+  s.tick();
+}
+
+std::vector<message::join_reply> answers(view_stand& s, const member& joiner) {
+  s.join(joiner);
+  std::vector<message::join_reply> all;
+  for (const auto& a : s.noted<view_effect::answer_join>())
+    all.push_back(a.reply);
+  s.notes.clear();
+  return all;
+}
+
+TEST(view_changes, J1_who_advertises_loopback_is_refused_beside_another_machine) {
+  view_stand s;
+  lead(s, {on("m1", "10.0.0.1:1", member_of(1))});
+  const auto told = answers(s, on("m2", "127.0.0.1:1", member_of(2)));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].status, join_status::cut_off);
+  EXPECT_EQ(told[0].address, "10.0.0.1:1");
+  EXPECT_TRUE(s.open.empty()) << "nothing to commit";
+  for (const auto& fine : {on("m1", "127.0.0.1:1", member_of(3)), on("", "[::1]:1", member_of(4)),
+                           on("m1", "10.0.0.1:2", member_of(5))})
+    EXPECT_EQ(answers(s, fine).at(0).status, join_status::admitted) << fine.name;
+}
+
+TEST(view_changes, J1_another_machine_is_refused_beside_who_advertises_loopback) {
+  view_stand s;
+  lead(s, {on("m1", "127.0.0.1:1", member_of(1))});
+  const auto told = answers(s, on("m2", "10.0.0.2:1", member_of(2)));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].status, join_status::cut_off);
+  EXPECT_EQ(told[0].address, "127.0.0.1:1");
+}
+
+TEST(view_changes, J1_only_members_that_are_heard_cut_a_joiner_off) {
+  view_stand s;
+  lead(s, {on("m1", "127.0.0.1:1", member_of(1)), on("m0", "127.0.0.1:2", member_of(2))});
+  const member joiner = on("m1", "127.0.0.1:3", member_of(3));
+  EXPECT_EQ(answers(s, joiner).at(0).status, join_status::not_leader)
+      << "it may be of another boot";
+  s.tick(membership_options{}.probe_period);
+  report(s, 2, 1, edge_state::up);
+  EXPECT_EQ(answers(s, joiner).at(0).status, join_status::cut_off);
+}
+
+TEST(view_changes, J1_newcomers_that_are_cut_off_from_each_other_come_one_by_one) {
+  view_stand s;
+  lead(s, {on("m1", "10.0.0.1:1", member_of(1))});
+  EXPECT_EQ(answers(s, on("m1", "127.0.0.1:2", member_of(2))).at(0).status, join_status::admitted);
+  EXPECT_EQ(answers(s, on("m2", "10.0.0.2:1", member_of(3))).at(0).status, join_status::not_leader);
+}
+
+TEST(view_changes, J1_an_earlier_life_cuts_nobody_off) {
+  view_stand s;
+  lead(s, {on("m1", "127.0.0.1:1", member_of(1)), on("m0", "127.0.0.1:2", member_of(2))});
+  s.notes.clear();
+  s.join(on("m1", "127.0.0.1:2", another_life_of(2)));
+  EXPECT_TRUE(s.noted<view_effect::answer_join>().empty());
+  EXPECT_EQ(s.noted<view_effect::verify>().size(), 1U);
+}
+
+TEST(view_changes, J1_a_leader_that_is_cut_off_from_a_member_it_hears_says_so) {
+  view_stand s;
+  lead(s, {on("m2", "127.0.0.1:1", member_of(1)), on("m1", "10.0.0.1:1", member_of(2))});
+  s.tick(membership_options{}.probe_period);
+  EXPECT_TRUE(s.noted<view_effect::cut_off>().empty());
+  report(s, 2, 1, edge_state::up);
+  ASSERT_EQ(s.noted<view_effect::cut_off>().size(), 1U);
+  EXPECT_EQ(s.noted<view_effect::cut_off>()[0].from.address, "10.0.0.1:1");
+}
+
 TEST(view_changes, J1_a_name_whose_holder_answers_is_refused) {
   view_stand s;
   s.lead(7, {1, 2});

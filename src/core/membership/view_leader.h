@@ -47,6 +47,10 @@ struct answer_join {
 struct name_taken {
   std::string address;
 };
+// A member that is heard is cut off from this node, whose address nobody else can dial (J1).
+struct cut_off {
+  member from;
+};
 // Time for a beat to every member (D4).
 struct beat {
   std::uint64_t nonce = 0;
@@ -65,8 +69,8 @@ struct deposed {
 struct alarm {
   std::string text;
 };
-using any = std::variant<submit, publish, verify, answer_join, name_taken, beat, pull_views,
-                         stand_back, deposed, alarm>;
+using any = std::variant<submit, publish, verify, answer_join, name_taken, cut_off, beat,
+                         pull_views, stand_back, deposed, alarm>;
 
 }  // namespace view_effect
 
@@ -145,6 +149,7 @@ class view_leader {
   void verify(const member& who, std::optional<member> joiner, bool twice, view_effects& out);
   void resolve(boot_time now, const incarnation& who, const check& done, bool gone,
                view_effects& out);
+  std::optional<message::join_reply> objection(boot_time now, const member& who) const;
   void admit(const member& who, view_effects& out);
   void remove(const incarnation& who, removal_reason reason);
   view decide(std::vector<removal>& removed) const;

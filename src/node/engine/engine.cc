@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "model/loopback.h"
 #include "node/engine/state.h"
 
 namespace hedgerow::engine {
@@ -72,7 +73,11 @@ engine::state::state(options with, ports_in_use ports, listener& owner)
       owner_(owner),
       random_(options_.seed),
       lease_(options_.lease,
-             {options_.self.name, {}, options_.self.address, std::string(ports.clock.scale())},
+             {options_.self.name,
+              {},
+              options_.self.address,
+              std::string(ports.clock.scale()),
+              options_.self.machine},
              base::mix(options_.seed)),
       observer_(options_.membership),
       session_(options_.membership, options_.self),
@@ -200,6 +205,11 @@ void engine::state::fail_for_good(const error& why) {
   session_.give_up();
   owner_.on_failed(why);
   stop();
+}
+
+void engine::state::fail_cut_off(const std::string& other, const std::string& address) {
+  if (stopping_ != stopping::no) return;
+  fail_for_good({errc::invalid_argument, why_cut_off(session_.self().address, other, address)});
 }
 
 // Leaves when there is nothing left to hand over, or when patience is over.

@@ -38,8 +38,8 @@ class listener {
   virtual void on_member(const member& self) = 0;
   // Out of the view; the engine rejoins by itself under a new incarnation.
   virtual void on_evicted(removal_reason reason) = 0;
-  // The engine can't go on: name in use at the first join, lease too long, group full. It goes as
-  // stop() does; on_stopped follows.
+  // The engine can't go on: name in use at the first join, lease too long, group full, an address
+  // that cuts it off. It goes as stop() does; on_stopped follows.
   virtual void on_failed(const error& why) = 0;
   virtual void on_store(bool available, const std::string& text) = 0;
   virtual void on_clock(clock_status status) = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/loopback.h"
 #include "node/engine/state.h"
 
 namespace hedgerow::engine {
@@ -97,9 +98,25 @@ void engine::state::announce(leadership_state next, fencing_token token) {
   learn_leader({{self.name, self.address, self.incarnation}, token, lease_.expires(), false});
 }
 
+// Only for who never was a member: a newcomer that is told wrong does no harm to the group. A
+// holder of this node's own name is taken for its own earlier life, in a container that is gone.
+bool engine::state::cut_off_from(const ports::lease_row& holder) const {
+  if (session_.was_member() || holder.holder == session_.self().name) return false;
+  if (holder.scale != ports_.clock.scale() || holder.expires < now_.truth.earliest) return false;
+  member there;
+  there.address = holder.address;
+  there.machine = holder.machine;
+  return cut_off(session_.self(), there);
+}
+
 void engine::state::learn_from_row() {
   const auto& row = lease_.known_row();
   if (!row || row->released || row->token < leader_.token || row->epoch != lease_.epoch()) return;
+  // It could not even be asked to let this node in.
+  if (cut_off_from(*row)) {
+    fail_cut_off("the leader '" + row->holder + "'", row->address);
+    return;
+  }
   // It holds the lease, and waits before it leads (R8).
   if (row->safe_after >= now_.truth.earliest) return;
   // Our own row counts when we lead, see announce.

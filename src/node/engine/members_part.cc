@@ -53,6 +53,10 @@ void engine::state::carry_out(core::view_effect::name_taken&& e) {
                                         session_.self().name + "' is alive; choose another name"});
 }
 
+void engine::state::carry_out(core::view_effect::cut_off&& e) {
+  fail_cut_off("the member '" + e.from.name + "'", e.from.address);
+}
+
 void engine::state::carry_out(core::view_effect::beat&& e) {
   if (lease_.held_token() == 0 || lease_.held_token() != view_leader_.token()) return;
   message::beat beat{e.nonce, lease_.held_token(), lease_.expires(), session_.current()->id, {}};

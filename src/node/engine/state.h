@@ -89,6 +89,7 @@ class engine::state {
   bool may_lead(const reading& now) const;
   void update_leadership();
   void announce(leadership_state next, fencing_token token);
+  bool cut_off_from(const ports::lease_row& holder) const;
   void learn_from_row();
   void learn_leader(known_leader news);
   void forget_leader(const hedgerow::incarnation& who);
@@ -105,6 +106,7 @@ class engine::state {
   void carry_out(core::view_effect::verify&& e);
   void carry_out(core::view_effect::answer_join&& e);
   void carry_out(core::view_effect::name_taken&& e);
+  void carry_out(core::view_effect::cut_off&& e);
   void carry_out(core::view_effect::beat&& e);
   void carry_out(core::view_effect::pull_views&& e);
   void carry_out(core::view_effect::stand_back&& e);
@@ -151,6 +153,7 @@ class engine::state {
   void tell_subscribers_leader();
   message::leader_news leader_news() const;
   void fail_for_good(const error& why);
+  void fail_cut_off(const std::string& other, const std::string& address);
   void finish_stop();
 
   options options_;

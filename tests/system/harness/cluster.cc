@@ -21,6 +21,22 @@ std::filesystem::path fresh_folder() {
 
 }  // namespace
 
+outcome run_program(const arguments& all) {
+  process_setup with;
+  with.arguments = all;
+  return run_program(std::move(with));
+}
+
+outcome run_program(process_setup with) {
+  outcome result;
+  process program{std::move(with)};
+  result.code = program.wait_exit(command_patience).value_or(-1);
+  program.finish_reading();
+  result.out = program.out();
+  result.err = program.err();
+  return result;
+}
+
 outcome run_command(const arguments& given, std::optional<std::string> input,
                     const std::map<std::string, std::string>& environment) {
   process_setup with;
@@ -28,13 +44,7 @@ outcome run_command(const arguments& given, std::optional<std::string> input,
   with.arguments.insert(with.arguments.end(), given.begin(), given.end());
   with.input = std::move(input);
   with.environment = environment;
-  outcome result;
-  std::unique_ptr<process> command = std::make_unique<process>(std::move(with));
-  result.code = command->wait_exit(command_patience).value_or(-1);
-  command->finish_reading();
-  result.out = command->out();
-  result.err = command->err();
-  return result;
+  return run_program(std::move(with));
 }
 
 cluster::cluster(std::string lease, std::string store, arguments more)

@@ -26,6 +26,9 @@ using arguments = std::vector<std::string>;
 // All agents of a test share this machine's clock, so that it is right to the nanosecond.
 inline const arguments same_clock{};
 
+// A run of a program to its end; the first argument is its path or its name.
+outcome run_program(const arguments& all);
+outcome run_program(process_setup with);
 // A run of the command to its end.
 outcome run_command(const arguments& given, std::optional<std::string> input = {},
                     const std::map<std::string, std::string>& environment = {});

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/system/harness/network.h"
+
 namespace hedgerow::system_test {
 namespace {
 
@@ -75,8 +77,11 @@ process::process(process_setup with) {
   sigaddset(&defaults, SIGPIPE);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   std::vector<std::string> variables = environment_of(with);
-  const int failure = posix_spawnp(&pid_, with.arguments.front().c_str(), &actions, &attributes,
-                                   pointers(with.arguments).data(), pointers(variables).data());
+  int failure = EPERM;
+  inside(with.network_namespace, [&] {
+    failure = posix_spawnp(&pid_, with.arguments.front().c_str(), &actions, &attributes,
+                           pointers(with.arguments).data(), pointers(variables).data());
+  });
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (failure != 0) {

@@ -20,6 +20,7 @@ struct process_setup {
   std::map<std::string, std::string> environment;  // beside ours, less all HEDGEROW_...
   std::optional<std::string> input;                // stdin; nothing is /dev/null
   bool stdin_closed = false;
+  std::string network_namespace;  // by its name under /run/netns; empty is ours
 };
 
 struct line {
