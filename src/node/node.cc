@@ -4,8 +4,10 @@
 
 #include <hedgerow/node.h>
 
-#include "clock/machine_clock.h"
+#include "clock/open_clock.h"
 #include "net/transport.h"
+#include "node/clock_choice.h"
+#include "node/engine/clock_words.h"
 #include "node/engine/engine.h"
 #include "node/host.h"
 #include "node/worker_pool.h"
@@ -17,19 +19,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string_view name_of(clock_status s) {
-  switch (s) {
-    case clock_status::synchronized:
-      return "synchronized";
-    case clock_status::free_running:
-      return "free_running";
-    case clock_status::unknown:
-      return "unknown";
-    case clock_status::disrupted:
-      return "disrupted";
-  }
-  return "unknown";
-}
+// How soon a leader notices that a clock that may fail has failed.
+constexpr milliseconds clock_watch{100};
 
 }  // namespace
 
@@ -79,7 +70,7 @@ class node::impl final : public engine::listener,
     });
   }
 
-  hedgerow::leadership leadership() const { return cell_->judge(clock_.now().truth); }
+  hedgerow::leadership leadership() const { return cell_->judge(clock_->truth()); }
   view_ptr current_view() const {
     const std::lock_guard hold(lock_);
     return view_;
@@ -156,8 +147,11 @@ class node::impl final : public engine::listener,
   void on_store(bool available, const std::string& text) override {
     if (with_.on_store) with_.on_store(available, text);
   }
-  void on_clock(clock_status status) override {
-    if (with_.on_clock) with_.on_clock(std::string(clock_.source()), std::string(name_of(status)));
+  void on_clock(clock_status status, const std::string& why) override {
+    const bool wide = !why.empty();
+    if (with_.on_clock)
+      with_.on_clock(std::string(clock_->source()),
+                     std::string(engine::clock_status_name(status, wide)), why);
   }
   void on_waiting(milliseconds how_long, const std::string& why) override {
     log_.write(severity::info,
@@ -200,6 +194,7 @@ class node::impl final : public engine::listener,
   }
 
  private:
+  result<void> open_clock();
   result<void> open_store();
   void make_engine();
   // Behind the lock, so that every task comes before the loop's end, or not at all.
@@ -214,7 +209,7 @@ class node::impl final : public engine::listener,
 
   options with_;
   user_log log_;
-  mutable clock::machine_clock clock_;  // now() is thread-safe
+  std::unique_ptr<ports::clock> clock_;
   net::event_loop loop_;
   std::unique_ptr<ports::store> store_;
   std::unique_ptr<net::transport> transport_;
@@ -238,13 +233,22 @@ class node::impl final : public engine::listener,
   std::optional<error> failure_;
 };
 
+result<void> node::impl::open_clock() {
+  const auto chosen = choose_clock(with_.clock, with_.store);
+  if (!chosen) return tl::unexpected(chosen.error());
+  auto opened = clock::open_clock(*chosen);
+  if (!opened) return tl::unexpected(std::move(opened).error());
+  clock_ = std::move(*opened);
+  return {};
+}
+
 result<void> node::impl::open_store() {
   auto file = store::parse_url(with_.store);
   if (!file) return tl::unexpected(std::move(file).error());
   store::sqlite_store::options wanted;
   wanted.file = *file;
   wanted.group = with_.group;
-  wanted.clock_epoch = clock_.epoch();
+  wanted.clock_epoch = clock_->epoch();
   wanted.listener = this;
   wanted.post = [this](std::function<void()> task) { loop_.post(std::move(task)); };
   auto opened = store::sqlite_store::open(std::move(wanted));
@@ -260,15 +264,18 @@ void node::impl::make_engine() {
   o.self.zone = with_.zone;
   o.self.tags = with_.tags;
   o.lease.lease = with_.lease;
+  if (clock_->scale() != "boot") o.lease.clock_watch = clock_watch;
   o.payload_bytes_max = with_.payload_bytes_max;
   o.seed = fresh_seed();
   engine_ = std::make_unique<engine::engine>(
-      std::move(o), engine::ports_in_use{clock_, *store_, *transport_, loop_, *pool_, log_}, *this);
+      std::move(o), engine::ports_in_use{*clock_, *store_, *transport_, loop_, *pool_, log_},
+      *this);
   cell_ = &engine_->cell();
   incarnation_ = engine_->incarnation();
 }
 
 result<void> node::impl::open() {
+  if (auto ok = open_clock(); !ok) return ok;
   if (auto ok = open_store(); !ok) return ok;
   net::transport_options o;
   o.group = with_.group;
@@ -281,7 +288,7 @@ result<void> node::impl::open() {
   address_ = transport_->address();
   pool_ = std::make_unique<worker_pool>(
       worker_pool::setup{with_.on_message, with_.on_broadcast, with_.handler_threads, with_.name,
-                         &clock_, &log_, [this](ports::job_id id, ports::job_result outcome) {
+                         clock_.get(), &log_, [this](ports::job_id id, ports::job_result outcome) {
                            loop_.post([this, id, outcome = std::move(outcome)] {
                              if (engine_) engine_->on_job_done(id, outcome);
                            });
