@@ -16,7 +16,6 @@
 
 namespace {
 
-using hedgerow::clock::segment_content;
 using hedgerow::clock::test_segment;
 
 std::unique_ptr<hedgerow::node> on_machine_clock;
