@@ -65,7 +65,7 @@ TEST(chrony, tells_the_bound_over_udp) {
   ASSERT_TRUE(becomes(*source, bound_fault::none));
   const auto b = source->read();
   EXPECT_EQ(b.status, clock_status::synchronized);
-  EXPECT_GE(b.bound_ns, 260'000 + 24'000);
+  EXPECT_GE(b.bound_ns, 260'000);
   EXPECT_LT(b.bound_ns, 260'000 + 500'000);
   EXPECT_LE(b.as_of_ns, test_mono_ns());
   const auto before = b.as_of_ns;
@@ -148,7 +148,7 @@ TEST(chrony, ends_at_once_while_it_waits) {
   ASSERT_TRUE(wait_for([&] { return daemon.asked() > 0; }));
   const auto began = steady_clock::now();
   source.reset();
-  EXPECT_LT(steady_clock::now() - began, milliseconds{200});
+  EXPECT_LT(steady_clock::now() - began, milliseconds{300});
 }
 
 TEST(chrony, asks_no_more_when_it_is_retired) {

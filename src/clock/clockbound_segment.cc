@@ -126,4 +126,9 @@ clock_bound decode_segment(std::string_view bytes) noexcept {
   return found;
 }
 
+clock_bound decode_copies(std::string_view first, std::string_view second) noexcept {
+  if (first != second) return no_bound(bound_fault::being_written);
+  return decode_segment(first);
+}
+
 }  // namespace hedgerow::clock

@@ -18,4 +18,7 @@ inline constexpr std::size_t segment_v2_bytes = 80;
 // a bound the fault says why. being_written: the copy was taken in the middle of an update.
 clock_bound decode_segment(std::string_view bytes) noexcept;
 
+// Two copies, one taken after the other: being_written unless they are the same.
+clock_bound decode_copies(std::string_view first, std::string_view second) noexcept;
+
 }  // namespace hedgerow::clock

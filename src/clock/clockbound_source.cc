@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -42,14 +41,13 @@ clock_bound read_open(int fd) noexcept {
     segment_copy one;
     segment_copy two;
     const ssize_t length = copy_segment(fd, one);
-    if (length < 0) return no_bound(bound_fault::unreadable, errno);
-    const auto size = static_cast<std::size_t>(length);
-    if (copy_segment(fd, two) == length && std::memcmp(one.data(), two.data(), size) == 0) {
-      const clock_bound found = decode_segment({one.data(), size});
-      if (found.usable()) return found;
-      // A file that is just being made anew gets a second chance.
-      if (found.fault != bound_fault::being_written && ++refused == 2) return found;
-    }
+    const ssize_t again = copy_segment(fd, two);
+    if (length < 0 || again < 0) return no_bound(bound_fault::unreadable, errno);
+    const clock_bound found = decode_copies({one.data(), static_cast<std::size_t>(length)},
+                                            {two.data(), static_cast<std::size_t>(again)});
+    if (found.usable()) return found;
+    // A file that is just being made anew gets a second chance.
+    if (found.fault != bound_fault::being_written && ++refused == 2) return found;
     if (tries >= 4) sched_yield();
   }
   return no_bound(bound_fault::being_written);
