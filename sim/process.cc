@@ -135,6 +135,9 @@ reading process::now() noexcept {
 std::string_view process::scale() const noexcept {
   return in_.clocks.scale();
 }
+std::string process::trouble() const {
+  return in_.clocks.trusted(slot) ? "" : "in trouble";
+}
 std::string process::epoch() const {
   return in_.clocks.epoch();
 }
@@ -229,8 +232,10 @@ void process::on_failed(const error& why) {
 void process::on_store(bool available, const std::string&) {
   in_.world.trace.mix(available ? 1 : 2);
 }
-void process::on_clock(clock_status status) {
-  in_.world.trace.mix(static_cast<std::uint64_t>(status));
+void process::on_clock(clock_status status, const std::string& why) {
+  if (in_.world.trace.wants(detail::statements))
+    say(detail::statements, why.empty() ? "trusts its clock" : "does not trust its clock: " + why);
+  in_.world.trace.mix(static_cast<std::uint64_t>(status) << 1 | (why.empty() ? 0 : 1));
 }
 void process::on_waiting(milliseconds how_long, const std::string& why) {
   if (in_.world.trace.wants(detail::statements))

@@ -71,6 +71,7 @@ class process final : public endpoint,
   std::string_view scale() const noexcept override;
   std::string epoch() const override;
   std::string_view source() const noexcept override { return "simulated"; }
+  std::string trouble() const override;
   void submit(ports::request_id id, ports::lease_request request, nanoseconds patience) override;
   void submit(ports::request_id id, ports::view_request request, nanoseconds patience) override;
   void assume(const ports::peer& me) override;
@@ -91,7 +92,7 @@ class process final : public endpoint,
   void on_evicted(removal_reason reason) override;
   void on_failed(const error& why) override;
   void on_store(bool available, const std::string& text) override;
-  void on_clock(clock_status status) override;
+  void on_clock(clock_status status, const std::string& why) override;
   void on_waiting(milliseconds how_long, const std::string& why) override;
   void on_send_done(engine::call_id call, result<reply> outcome) override;
   void on_broadcast_reply(engine::call_id call, member_reply answer) override;

@@ -44,6 +44,7 @@ void draw_lease(random& r, swarm& s) {
   const std::int64_t us = o.lease.count();
   o.max_error = microseconds{
       s.boot_scale ? 100'000 : pick<std::int64_t>(r, {2'000, 20'000, us / 20, us / 8, us / 4})};
+  o.clock_watch = milliseconds{s.boot_scale ? 0 : 100};
   o.rank_step = milliseconds{pick<std::int64_t>(r, {2, 10, 30})};
   s.leases_differ = s.nodes >= 3 && r.chance(0.08);
   s.node.store_patience = milliseconds{pick<std::int64_t>(r, {ms / 2, 2000, 5000})};

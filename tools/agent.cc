@@ -71,6 +71,7 @@ options node_options(const shared_options& shared, const agent_settings& mine) {
   with.group = shared.group;
   with.name = mine.name ? *mine.name : host_name();
   with.store = shared.store;
+  with.clock = mine.clock;
   with.listen = mine.listen;
   with.advertise = mine.advertise;
   with.insecure = shared.insecure;
@@ -99,9 +100,8 @@ void tell(options& with, event_printer& events) {
   with.on_store = [&events](bool available, const std::string& text) {
     events.store(available, text);
   };
-  with.on_clock = [&events](const std::string& source, const std::string& status) {
-    events.clock(source, status);
-  };
+  with.on_clock = [&events](const std::string& source, const std::string& status,
+                            const std::string& text) { events.clock(source, status, text); };
   with.on_waiting = [&events](milliseconds how_long, const std::string& why) {
     events.waiting(how_long, why);
   };

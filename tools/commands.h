@@ -11,6 +11,7 @@ namespace hedgerow::tools {
 int run_agent(const shared_options& shared, const agent_settings& mine);
 int run_members(const shared_options& shared, bool from_store);
 int run_leader(const shared_options& shared);
+int run_clock(const shared_options& shared, const std::string& clock);
 int run_watch(const shared_options& shared);
 // Without a text, or with "-", the payload is read from stdin.
 int run_send(const shared_options& shared, const std::optional<std::string>& text);

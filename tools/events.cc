@@ -133,12 +133,15 @@ void event_printer::store(bool available, std::string_view text) {
                      : fmt::format("store: {}: {}", status, printable(text)));
 }
 
-void event_printer::clock(std::string_view source, std::string_view status) {
+void event_printer::clock(std::string_view source, std::string_view status, std::string_view text) {
   json fields;
   put_text(fields, "source", source);
   put_text(fields, "status", status);
+  if (!text.empty()) put_text(fields, "text", text);
+  std::string words = fmt::format("clock: {}: {}", printable(source), printable(status));
+  if (!text.empty()) words += ": " + printable(text);
   const std::lock_guard lock{mutex_};
-  print("clock", fields, fmt::format("clock: {}: {}", printable(source), printable(status)));
+  print("clock", fields, words);
 }
 
 void event_printer::waiting(std::chrono::milliseconds how_long, std::string_view why) {

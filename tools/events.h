@@ -28,7 +28,7 @@ class event_printer {
   void leadership(const hedgerow::leadership& mine);
   void evicted(removal_reason reason);
   void store(bool available, std::string_view text);
-  void clock(std::string_view source, std::string_view status);
+  void clock(std::string_view source, std::string_view status, std::string_view text);
   void waiting(std::chrono::milliseconds how_long, std::string_view why);
 
  private:

@@ -71,8 +71,14 @@ TEST_F(events, are_objects_with_event_and_time) {
   EXPECT_EQ(object()["reason"], "silent");
   print.store(false, "locked");
   EXPECT_EQ(object()["status"], "unavailable");
-  print.clock("machine", "synchronized");
-  EXPECT_EQ(object()["source"], "machine");
+  print.clock("machine", "synchronized", "");
+  const json well = object();
+  EXPECT_EQ(well["source"], "machine");
+  EXPECT_FALSE(well.contains("text"));
+  print.clock("chrony", "too_wide", "by 60 ms");
+  const json wide = object();
+  EXPECT_EQ(wide["status"], "too_wide");
+  EXPECT_EQ(wide["text"], "by 60 ms");
 }
 
 TEST_F(events, are_words_for_people) {
@@ -88,6 +94,10 @@ TEST_F(events, are_words_for_people) {
   EXPECT_EQ(line(), "leader: nobody");
   print.leadership({leadership_state::leading, 7, {}});
   EXPECT_EQ(line(), "leadership: leading, token 7");
+  print.clock("chrony", "synchronized", "");
+  EXPECT_EQ(line(), "clock: chrony: synchronized");
+  print.clock("chrony", "unknown", "no\nanswer");
+  EXPECT_EQ(line(), "clock: chrony: unknown: no answer");
 }
 
 TEST_F(events, of_a_watch_begin_with_the_time_of_day) {

@@ -27,6 +27,7 @@ struct command_line {
   std::map<std::string, shared_options> shared;
   agent_settings agent;
   bool from_store = false;
+  std::string clock = "auto";
   std::optional<std::string> text;
   std::string role;
   std::string topic;
@@ -88,6 +89,15 @@ void add_commands(CLI::App& app, command_line& line) {
       ->envname("HEDGEROW_FROM_STORE");
   add_command(app, line, "leader", "Show who leads, waiting for a leader if need be",
               "Example:\n  hedgerow leader --timeout 10s\n");
+  add_clock_option(
+      add_command(
+          app, line, "clock", "Show true time as a bounded clock knows it, and its error",
+          "Exits with 0 if leases may rely on it; with 1 if not, and one line says why and\n"
+          "what to do. Asks no agent: it shows what an agent with this --clock would see.\n"
+          "With --json, earliest_ns and latest_ns are null while nothing is known.\n\n"
+          "Example:\n  hedgerow clock\n  hedgerow clock --clock chrony --json | jq "
+          ".error_bound_ns\n"),
+      line.clock, "auto, clockbound[:PATH], chrony[:HOST:PORT | :/PATH], declared:5ms or machine");
   add_command(
       app, line, "watch", "Follow members and leader, until Ctrl-C",
       "Begins with the present state; finds another agent when the one it follows is gone.\n"
@@ -133,6 +143,7 @@ int run(CLI::App& app, const command_line& line) {
   if (command == "agent") return run_agent(shared, line.agent);
   if (command == "members") return run_members(shared, line.from_store);
   if (command == "leader") return run_leader(shared);
+  if (command == "clock") return run_clock(shared, line.clock);
   if (command == "watch") return run_watch(shared);
   if (command == "send") return run_send(shared, line.text);
   return run_broadcast(shared, line.text);

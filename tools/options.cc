@@ -112,12 +112,20 @@ void add_shared_options(CLI::App& command, shared_options& into) {
       });
 }
 
+void add_clock_option(CLI::App& command, std::string& into, const std::string& what) {
+  add_text(command, "--clock", into, "CLOCK", what);
+}
+
 void add_agent_options(CLI::App& command, agent_settings& into) {
   from_environment(command
                        .add_option_function<std::string>(
                            "--name", [&into](const std::string& text) { into.name = text; },
                            "Unique in the group. Default: the host's name")
                        ->type_name("NAME"));
+  add_clock_option(command, into.clock,
+                   "Where leases get true time from: machine, auto, clockbound[:PATH],\n"
+                   "chrony[:HOST:PORT] or declared:5ms\n"
+                   "(default: machine; with PostgreSQL auto: ClockBound, else chrony)");
   add_text(command, "--listen", into.listen, "HOST:PORT",
            "Where to listen; port 0 lets the system choose. 0.0.0.0 is every\n"
            "IPv4 address, [::] every address; beyond loopback see --insecure")

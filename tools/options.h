@@ -24,6 +24,7 @@ struct shared_options {
 
 struct agent_settings {
   std::optional<std::string> name;  // the host's name unless given
+  std::string clock;                // empty: by the store
   std::string listen = "127.0.0.1:0";
   std::string advertise;  // empty: see options::advertise
   std::string on_send;
@@ -39,5 +40,6 @@ struct agent_settings {
 // write instead. Both objects must outlive the parse.
 void add_shared_options(CLI::App& command, shared_options& into);
 void add_agent_options(CLI::App& command, agent_settings& into);
+void add_clock_option(CLI::App& command, std::string& into, const std::string& what);
 
 }  // namespace hedgerow::tools

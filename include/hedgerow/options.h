@@ -30,6 +30,12 @@ struct options {
   // Where the group keeps its two rows. Empty is the SQLite file in $STATE_DIRECTORY, else in the
   // user's state directory; else "sqlite:///path" or a path.
   std::string store;
+  // Where leases get true time from: "machine", "auto", "clockbound[:PATH]",
+  // "chrony[:HOST:PORT | :/PATH]" or "declared:5ms". Empty: the machine's own clock; with a
+  // database across machines "auto", ClockBound if it is there, else chrony. While it can't be
+  // trusted this node leads nothing, and on_clock says why. All nodes of a group take clocks of one
+  // scale: the machine's, or UTC, all others.
+  std::string clock;
   // host:port; port 0 lets the system choose. An IPv6 host in brackets; [::] is every address of
   // both families. Only loopback, unless `insecure`. A name is resolved at the start, which may
   // block.
@@ -69,7 +75,10 @@ struct options {
   std::function<void(removal_reason)> on_evicted;  // rejoining by itself
   std::function<void(const error&)> on_failed;     // can't go on: see node::wait_until_member
   std::function<void(bool available, const std::string&)> on_store;
-  std::function<void(const std::string& source, const std::string& status)> on_clock;
+  // Status and source as of hedgerow/clock.h; `text` says why this node can't lead, or is empty.
+  // Nothing is told of a clock that was synchronized from the start.
+  std::function<void(const std::string& source, const std::string& status, const std::string& text)>
+      on_clock;
   std::function<void(std::chrono::milliseconds, const std::string&)> on_waiting;
 
   // Failover in under a second, for stores that answer in a few milliseconds.

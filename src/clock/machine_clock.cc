@@ -84,6 +84,11 @@ reading machine_clock::now() noexcept {
   return r;
 }
 
+std::string machine_clock::trouble() const {
+  if (status_ == clock_status::synchronized) return {};
+  return "the boot id or the offset of this time namespace can't be read; mount /proc";
+}
+
 // Two threads may both come here; both then store about the same.
 void machine_clock::refresh_hint(std::int64_t boot_ns) noexcept {
   const auto utc = read_ns(CLOCK_REALTIME);

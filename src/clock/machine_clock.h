@@ -28,6 +28,7 @@ class machine_clock final : public ports::clock {
   std::string_view source() const noexcept override { return "machine"; }
   // "boot:<boot id>".
   std::string epoch() const override { return epoch_; }
+  std::string trouble() const override;
 
  private:
   void refresh_hint(std::int64_t boot_ns) noexcept;

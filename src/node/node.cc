@@ -4,9 +4,11 @@
 
 #include <hedgerow/node.h>
 
-#include "clock/machine_clock.h"
+#include "clock/open_clock.h"
 #include "net/machine.h"
 #include "net/transport.h"
+#include "node/clock_choice.h"
+#include "node/engine/clock_words.h"
 #include "node/engine/engine.h"
 #include "node/host.h"
 #include "node/open_store.h"
@@ -18,19 +20,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string_view name_of(clock_status s) {
-  switch (s) {
-    case clock_status::synchronized:
-      return "synchronized";
-    case clock_status::free_running:
-      return "free_running";
-    case clock_status::unknown:
-      return "unknown";
-    case clock_status::disrupted:
-      return "disrupted";
-  }
-  return "unknown";
-}
+// How soon a leader notices that a clock that may fail has failed.
+constexpr milliseconds clock_watch{100};
 
 }  // namespace
 
@@ -80,7 +71,7 @@ class node::impl final : public engine::listener,
     });
   }
 
-  hedgerow::leadership leadership() const { return cell_->judge(clock_.now().truth); }
+  hedgerow::leadership leadership() const { return cell_->judge(clock_->truth()); }
   view_ptr current_view() const {
     const std::lock_guard hold(lock_);
     return view_;
@@ -157,8 +148,11 @@ class node::impl final : public engine::listener,
   void on_store(bool available, const std::string& text) override {
     if (with_.on_store) with_.on_store(available, text);
   }
-  void on_clock(clock_status status) override {
-    if (with_.on_clock) with_.on_clock(std::string(clock_.source()), std::string(name_of(status)));
+  void on_clock(clock_status status, const std::string& why) override {
+    const bool wide = !why.empty();
+    if (with_.on_clock)
+      with_.on_clock(std::string(clock_->source()),
+                     std::string(engine::clock_status_name(status, wide)), why);
   }
   void on_waiting(milliseconds how_long, const std::string& why) override {
     log_.write(severity::info,
@@ -201,6 +195,7 @@ class node::impl final : public engine::listener,
   }
 
  private:
+  result<void> open_clock();
   result<void> open_store();
   void make_engine();
   // Behind the lock, so that every task comes before the loop's end, or not at all.
@@ -216,7 +211,7 @@ class node::impl final : public engine::listener,
   options with_;
   store::location where_;
   user_log log_;
-  mutable clock::machine_clock clock_;  // now() is thread-safe
+  std::unique_ptr<ports::clock> clock_;
   net::event_loop loop_;
   std::unique_ptr<ports::store> store_;
   std::unique_ptr<net::transport> transport_;
@@ -240,13 +235,22 @@ class node::impl final : public engine::listener,
   std::optional<error> failure_;
 };
 
+result<void> node::impl::open_clock() {
+  const auto chosen = choose_clock(with_.clock, with_.store);
+  if (!chosen) return tl::unexpected(chosen.error());
+  auto opened = clock::open_clock(*chosen);
+  if (!opened) return tl::unexpected(std::move(opened).error());
+  clock_ = std::move(*opened);
+  return {};
+}
+
 result<void> node::impl::open_store() {
   auto where = store::parse_url(with_.store);
   if (!where) return tl::unexpected(std::move(where).error());
   where_ = std::move(*where);
   auto opened = hedgerow::open_store(
       where_,
-      {.clock_epoch = clock_.epoch(), .views = true, .warn = [this](const std::string& text) {
+      {.clock_epoch = clock_->epoch(), .views = true, .warn = [this](const std::string& text) {
          loop_.post([this, text] { log_.write(severity::warning, text); });
        }});
   if (!opened) return tl::unexpected(std::move(opened).error());
@@ -264,15 +268,18 @@ void node::impl::make_engine() {
   o.self.tags = with_.tags;
   o.self.machine = net::this_machine();
   o.lease.lease = with_.lease;
+  if (clock_->scale() != "boot") o.lease.clock_watch = clock_watch;
   o.payload_bytes_max = with_.payload_bytes_max;
   o.seed = fresh_seed();
   engine_ = std::make_unique<engine::engine>(
-      std::move(o), engine::ports_in_use{clock_, *store_, *transport_, loop_, *pool_, log_}, *this);
+      std::move(o), engine::ports_in_use{*clock_, *store_, *transport_, loop_, *pool_, log_},
+      *this);
   cell_ = &engine_->cell();
   incarnation_ = engine_->incarnation();
 }
 
 result<void> node::impl::open() {
+  if (auto ok = open_clock(); !ok) return ok;
   if (auto ok = open_store(); !ok) return ok;
   net::transport_options o;
   o.group = with_.group;
@@ -287,7 +294,7 @@ result<void> node::impl::open() {
   address_ = transport_->address();
   pool_ = std::make_unique<worker_pool>(
       worker_pool::setup{with_.on_message, with_.on_broadcast, with_.handler_threads, with_.name,
-                         &clock_, &log_, [this](ports::job_id id, ports::job_result outcome) {
+                         clock_.get(), &log_, [this](ports::job_id id, ports::job_result outcome) {
                            loop_.post([this, id, outcome = std::move(outcome)] {
                              if (engine_) engine_->on_job_done(id, outcome);
                            });

@@ -1,13 +1,24 @@
 #include <algorithm>
+#include <optional>
 
 #include <hedgerow/store.h>
 
-#include "clock/machine_clock.h"
+#include "clock/open_clock.h"
 #include "node/open_store.h"
 #include "store/postgres/schema.h"
 #include "store/postgres/url.h"
 
 namespace hedgerow {
+namespace {
+
+// For people to read, not to act on: the wall clock may be wrong by any amount.
+std::optional<instant> now_on(const std::string& scale, const std::string& epoch) {
+  const auto clock = clock::open_clock(scale == "utc" ? "declared:1ms" : "machine");
+  if (!clock || (*clock)->scale() != scale || !epoch.starts_with((*clock)->epoch())) return {};
+  return (*clock)->truth().latest;
+}
+
+}  // namespace
 
 result<group_rows> read_group(const std::string& store_url, const std::string& group) {
   const auto where = store::parse_url(store_url);
@@ -20,12 +31,11 @@ result<group_rows> read_group(const std::string& store_url, const std::string& g
   const auto& lease = *rows->lease;
   found.holder = {lease.holder, lease.address, lease.incarnation, lease.token, {}};
   found.released = lease.released;
-  clock::machine_clock clock;
-  const auto now = clock.now().truth;
-  found.lease_known = lease.scale == clock.scale() && lease.epoch.starts_with(clock.epoch());
-  if (found.lease_known && !lease.released && lease.expires > now.latest) {
+  const auto now = now_on(lease.scale, lease.epoch);
+  found.lease_known = now.has_value();
+  if (now && !lease.released && lease.expires > *now) {
     found.holder.remaining =
-        std::chrono::duration_cast<std::chrono::milliseconds>(lease.expires - now.latest);
+        std::chrono::duration_cast<std::chrono::milliseconds>(lease.expires - *now);
   }
   return found;
 }

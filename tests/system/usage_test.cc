@@ -54,7 +54,11 @@ TEST(usage, of_names_that_no_group_can_have_is_refused) {
       {{"--group", ""}, "group is empty"},
       {{"--zone", std::string(256, 'x')}, "zone"},
       {{"--tag", "k=" + std::string(9000, 'x')}, "tags"},
-      {{"--lease", "50ms"}, "100 ms"}};
+      {{"--lease", "50ms"}, "100 ms"},
+      {{"--clock", "ntp"}, "write auto"},
+      {{"--clock", "declared:5"}, "declared:5ms"},
+      {{"--clock", "chrony:10.0.0.1:323"}, "loopback"},
+      {{"--clock", "machine", "--store", "postgres://db/x"}, "--clock auto"}};
   for (const auto& [given, words] : refused) {
     const outcome tried = with(given);
     EXPECT_EQ(tried.code, 1) << tried.err;
@@ -89,7 +93,8 @@ TEST(usage, of_a_port_that_is_taken_is_refused) {
 }
 
 TEST(usage, is_taught) {
-  for (const char* command : {"agent", "members", "leader", "watch", "send", "broadcast"}) {
+  for (const char* command :
+       {"agent", "members", "leader", "clock", "watch", "send", "broadcast"}) {
     const outcome help = run_command({command, "--help"});
     EXPECT_EQ(help.code, 0);
     for (const char* part : {"Example:", "Exit codes:", "--group", "--store", "--agent", "--lease",

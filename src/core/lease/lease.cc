@@ -103,8 +103,7 @@ void lease::drive(const reading& now, lease_effects& out) {
 }
 
 void lease::compete(const reading& now, lease_effects& out) {
-  if (refused_ || now.boot < retry_at_) return;
-  if (resigned_ && !unsure_) return;
+  if (refused_ || now.boot < retry_at_ || (resigned_ && !unsure_)) return;
   if (!row_known_ || unsure_) {
     submit(now, {.action = lease_action::read}, out);
     return;
@@ -472,6 +471,7 @@ boot_time lease::next_wake(const reading& now) const {
   if (releasing_) sooner(releasing_->deadline);
   if (held_) {
     if (!pending_) sooner(held_->renew_at);
+    if (options_.clock_watch.count() > 0) sooner(now.boot + options_.clock_watch);
     if (!trusted(now.truth)) {
       sooner(now.boot + clock_retry);
     } else {

@@ -41,6 +41,21 @@ TEST(lease, R1_acts_with_a_trusted_clock_only) {
   EXPECT_FALSE(s.acts()) << "the interval is wider than max_error";
 }
 
+TEST(lease, R1_a_holder_watches_a_clock_that_may_fail) {
+  lease_options with;
+  lease_stand calm{with};
+  calm.lead();
+  EXPECT_GT(calm.core.next_wake(calm.now) - calm.now.boot, 500ms);
+  with.clock_watch = 100ms;
+  lease_stand s{with};
+  s.lead();
+  EXPECT_EQ(s.core.next_wake(s.now) - s.now.boot, 100ms);
+  s.pass(60ms);
+  s.now.truth.status = clock_status::disrupted;
+  s.tick(40ms);
+  EXPECT_EQ(s.noted<lease_effect::suspended>().size(), 1U);
+}
+
 TEST(lease, R1_a_clock_that_is_lost_suspends_and_resumes_under_the_same_token) {
   lease_stand s;
   s.lead(7);

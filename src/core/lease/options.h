@@ -13,6 +13,9 @@ struct lease_options {
   microseconds max_error{100'000};
   // Rank r among the members waits r of these before it takes, so that normally one tries.
   nanoseconds rank_step = milliseconds{10};
+  // While the lease is held, the clock is looked at this often, so that a loss of trust is told
+  // within it. 0: only when something else is due; for clocks that are always trusted.
+  nanoseconds clock_watch{};
   // A leader that stepped down by C5 stands back for this long.
   nanoseconds stand_back = milliseconds{2000};
 

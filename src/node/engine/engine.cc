@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "model/loopback.h"
+#include "node/engine/clock_words.h"
 #include "node/engine/state.h"
 
 namespace hedgerow::engine {
@@ -38,7 +39,7 @@ hedgerow::incarnation engine::incarnation() const {
   return state_->incarnation();
 }
 leadership engine::leadership_now() const {
-  return state_->cell().judge(state_->ports().clock.now().truth);
+  return state_->cell().judge(state_->ports().clock.truth());
 }
 const leadership_cell& engine::cell() const {
   return state_->cell();
@@ -160,16 +161,40 @@ void engine::state::end_turn() {
     tick();
     drain();
   }
-  if (now_.truth.status != told_clock_) {
-    told_clock_ = now_.truth.status;
-    owner_.on_clock(told_clock_);
-  }
+  tell_clock();
   finish_stop();
   boot_time at = stopping_ == stopping::stopped ? boot_time::never() : next_wake();
   at = std::max(at, now_.boot + milliseconds{1});
   if (at != armed_) ports_.timers.wake_at(at);
   armed_ = at;
   in_turn_ = false;
+}
+
+// Changes of the status and of its reason; a width that moves within its limits, or beyond them, is
+// no change.
+void engine::state::tell_clock() {
+  constexpr nanoseconds ask_again = milliseconds{500};
+  const auto& t = now_.truth;
+  const auto& limit = options_.lease.max_error;
+  const bool known = t.trusted(microseconds::max());
+  const bool wide = known && !t.trusted(limit);
+  const bool same = t.status == told_clock_.status && wide == told_clock_.wide;
+  if (same && (known || now_.boot < told_clock_.asked + ask_again)) return;
+  std::string why;
+  if (wide) {
+    why = too_wide_text((t.latest - t.earliest) / 2, limit);
+  } else if (!known) {
+    why = ports_.clock.trouble();
+    if (why.empty()) why = "the clock is not trusted";
+    told_clock_.asked = now_.boot;
+  }
+  if (same && why == told_clock_.why) return;
+  told_clock_.status = t.status;
+  told_clock_.wide = wide;
+  told_clock_.why = why;
+  say(why.empty() ? severity::info : severity::warning,
+      why.empty() ? "the clock is trusted" : "no leadership, for the clock is not trusted: " + why);
+  owner_.on_clock(t.status, why);
 }
 
 bool engine::state::drain_once() {

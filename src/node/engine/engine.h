@@ -42,7 +42,9 @@ class listener {
   // that cuts it off. It goes as stop() does; on_stopped follows.
   virtual void on_failed(const error& why) = 0;
   virtual void on_store(bool available, const std::string& text) = 0;
-  virtual void on_clock(clock_status status) = 0;
+  // An empty `why`: readings may be used. Else they may not, and `why` says so in words; with a
+  // status that is trusted they are wider than leases allow (lease_options.max_error).
+  virtual void on_clock(clock_status status, const std::string& why) = 0;
   // The first start in an empty store waits one lease (R8).
   virtual void on_waiting(milliseconds how_long, const std::string& why) = 0;
 

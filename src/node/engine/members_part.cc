@@ -24,7 +24,7 @@ void engine::state::carry_out(core::view_effect::submit&& e) {
 
 // S3: what is published was committed; and R1 is asked again, for the commit took its time.
 void engine::state::carry_out(core::view_effect::publish&& e) {
-  if (!lease_.may_act(ports_.clock.now().truth)) return;
+  if (!lease_.may_act(ports_.clock.truth())) return;
   const auto before = session_.current();
   session_.accept(now_.boot, e.view, session_effects_);
   const message::any push = message::view_push{e.view};

@@ -76,6 +76,7 @@ class engine::state {
   ports::peer self_as_peer() const;
   hedgerow::incarnation fresh_incarnation();
   void say(severity level, const std::string& text) const;
+  void tell_clock();
 
   // lease_part.cc
   void carry_out(core::lease_effect::submit&& e);
@@ -184,7 +185,13 @@ class engine::state {
   fencing_token announced_token_ = 0;
   known_leader leader_;
   leader_info told_leader_;
-  clock_status told_clock_ = clock_status::synchronized;
+  // Of the clock, as told last. An owner who was told nothing takes it for synchronized.
+  struct {
+    clock_status status = clock_status::synchronized;
+    bool wide = false;
+    std::string why;
+    boot_time asked;  // for `why`, while it is not trusted
+  } told_clock_;
   // Since this node stood back (C5): what each tenure after it came to, as far as is known.
   struct {
     fencing_token token = 0;   // its own; 0: it did not, or led again

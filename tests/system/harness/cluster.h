@@ -23,8 +23,9 @@ struct outcome {
 
 using arguments = std::vector<std::string>;
 
-// All agents of a test share this machine's clock, so that it is right to the nanosecond.
-inline const arguments same_clock{};
+// For a store that other machines could reach: all agents of a test share one wall clock, so that
+// any error of it is bounded.
+inline const arguments same_clock{"--clock", "declared:5ms"};
 
 // A run of a program to its end; the first argument is its path or its name.
 outcome run_program(const arguments& all);

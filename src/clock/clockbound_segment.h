@@ -1,0 +1,24 @@
+#pragma once
+// The bytes of ClockBound's shared memory segment, layouts 1 and 2 (clockbound 1.1 to 1.3). Pure.
+//
+// Layout 3 is refused: how it counts is not published, and a lease must not rest on a guess. The
+// bytes are hostile: every field is checked, as clockbound 1.8 lists it.
+
+#include <string_view>
+
+#include "clock/clock_bound.h"
+
+namespace hedgerow::clock {
+
+inline constexpr std::size_t segment_header_bytes = 16;
+inline constexpr std::size_t segment_v1_bytes = 72;
+inline constexpr std::size_t segment_v2_bytes = 80;
+
+// A copy of the beginning of the file: all of it, or as much as layout 2 has. Never fails: without
+// a bound the fault says why. being_written: the copy was taken in the middle of an update.
+clock_bound decode_segment(std::string_view bytes) noexcept;
+
+// Two copies, one taken after the other: being_written unless they are the same.
+clock_bound decode_copies(std::string_view first, std::string_view second) noexcept;
+
+}  // namespace hedgerow::clock
