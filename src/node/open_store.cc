@@ -1,5 +1,6 @@
 #include "node/open_store.h"
 
+#include "store/sqlite/change_watch.h"
 #include "store/sqlite/read_group.h"
 #include "store/sqlite/sqlite_connection.h"
 
@@ -26,6 +27,13 @@ result<std::shared_ptr<store::lanes>> open_store(const store::location& where, s
     return store::lanes::open(std::move(how));
   }
   return no_postgres();
+}
+
+std::unique_ptr<store::change_watch> watch_store(const store::location& where,
+                                                 std::function<void()> on_change) {
+  if (const auto* at = std::get_if<sqlite_location>(&where))
+    return store::sqlite::change_watch::open(at->file, std::move(on_change));
+  return nullptr;
 }
 
 result<store::group_snapshot> read_rows(const store::location& where, std::string_view group) {

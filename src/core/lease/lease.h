@@ -125,6 +125,10 @@ class lease {
   const std::string& epoch() const { return epoch_; }
   // Nothing is in flight that could make or keep this node a holder.
   bool idle() const { return !held_ && !pending_ && !releasing_ && !unsure_; }
+  // As far as is known, somebody else holds it and nothing is under way.
+  bool must_wait(const bounded_time& now) const {
+    return idle() && row_known_ && row_ && !takeable(now);
+  }
   boot_time next_wake(const reading& now) const;
 
  private:
