@@ -16,4 +16,7 @@ int run_watch(const shared_options& shared);
 int run_send(const shared_options& shared, const std::optional<std::string>& text);
 int run_broadcast(const shared_options& shared, const std::optional<std::string>& text);
 
+// Holds the lock while the command runs.
+int run_lock(const lock_settings& mine);
+
 }  // namespace hedgerow::tools

@@ -110,10 +110,8 @@ void lock_engine::follow_stage() {
   const bool must_wait =
       settled || lease_.held_token() != 0 || !now_.truth.trusted(options_.lease.max_error);
   if (now_.boot >= deadline_ || (attempt_ && must_wait)) {
-    const std::string within =
-        attempt_ ? "" : " within " + in_ms(std::max<nanoseconds>(deadline_ - began_, {}));
-    answer_no({errc::not_acquired,
-               "the lock \"" + options_.name + "\" was not acquired" + within + ": " + why_not()});
+    answer_no(
+        {errc::not_acquired, "the lock \"" + options_.name + "\" was not acquired: " + why_not()});
   } else if (settled && !queued_) {
     queued_ = true;
     owner_.on_queued();

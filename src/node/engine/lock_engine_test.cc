@@ -187,7 +187,6 @@ TEST(lock_engine, who_waits_in_vain_is_told_who_holds_it) {
   b.wake();
   EXPECT_EQ(b.take_told(), "no ");
   EXPECT_EQ(b.last_no->code, errc::not_acquired);
-  EXPECT_NE(b.last_no->message().find("300 ms"), std::string::npos) << b.last_no->message();
   EXPECT_NE(b.last_no->message().find("h1"), std::string::npos) << b.last_no->message();
   b.settle();
   EXPECT_EQ(b.at, boot_time::never()) << "nothing is left to do";
