@@ -40,6 +40,7 @@ run_result course::run() {
   while (!k.failure && phase_ == phase::peace)
     world_.run_until(k.now + second);
   world_.acts().settle();
+  world_.lock_acts().settle();
   return {with_.seed,
           k.failure,
           k.trace.hash(),
@@ -71,12 +72,14 @@ void course::sample() {
     if (!p->paused) p->act_if_leading();
   }
   world_.acts().settle();
+  world_.lock_acts().settle();
   k.plan(k.now + random_.between(millisecond, 200 * millisecond), event_kind::sample);
 }
 
 void course::begin_trouble() {
   auto& k = world_.core();
   phase_ = phase::trouble;
+  world_.locks().peace = 0;
   faults_.start();
   const true_time longest = std::max<true_time>(40 * second, 20 * with_.lease());
   k.plan(k.now + random_.between(longest / 2, longest), event_kind::stage,
@@ -88,6 +91,7 @@ void course::begin_peace() {
   if (k.trace.wants(detail::transitions)) k.trace.say(k.now, "peace");
   phase_ = phase::peace;
   ++round_;
+  world_.locks().peace = ++world_.locks().peaces;
   faults_.heal_all();
   std::size_t running = 0;
   for (process* p : world_.live())
@@ -164,6 +168,9 @@ std::string course::missing() {
     });
   });
   if (running.empty()) return {};
+  for (const auto* client : world_.locks().clients) {
+    if (!client->content()) return client->state();
+  }
   std::size_t leaders = 0;
   for (process* p : running)
     leaders += p->node().leadership_now().leading() ? 1U : 0U;
@@ -187,6 +194,8 @@ std::string course::state_of_all() {
                         short_form(p->node().incarnation()), p->failed() ? " failed" : "",
                         static_cast<int>(v.state), v.token, describe(*p->node().view()));
   }
+  for (std::uint32_t i = 0; i < with_.locks; ++i)
+    text += fmt::format("\n  lock {}: {}", i, describe(world_.store().lock(i)));
   return text + fmt::format("\n  {}\n  {}", describe(world_.store().rows().lease),
                             describe(world_.store().rows().view));
 }

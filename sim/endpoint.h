@@ -25,6 +25,7 @@ struct endpoint {
 
   ports::transport_listener* transport_news = nullptr;
   ports::store_listener* store_news = nullptr;
+  std::vector<ports::store_listener*> lock_news;  // by client
   ports::handler_listener* handler_news = nullptr;
   const engine::leadership_cell* cell = nullptr;
 };

@@ -44,6 +44,10 @@ enum class event_kind : std::uint8_t {
   call_check,  // a: call
   sample,
   stage,  // a: step of the run or of a directed schedule
+  // To a process' lock client, which is a.
+  lock_wake,  // b: generation of the timer
+  lock_work,  // its user does something
+  lock_look,  // somebody says that the row is free
   count
 };
 
@@ -56,6 +60,9 @@ constexpr bool is_reply(event_kind k) {
 }
 constexpr bool is_job(event_kind k) {
   return k == event_kind::job_start || k == event_kind::job_end;
+}
+constexpr bool is_lock(event_kind k) {
+  return k >= event_kind::lock_wake && k <= event_kind::lock_look;
 }
 // The models' own steps. What a connection brings passes the network before its process.
 constexpr bool is_network_step(event_kind k) {

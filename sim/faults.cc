@@ -215,7 +215,13 @@ void faults::hurt_store(fault kind) {
     const true_time apart = 3 * with_.lease() + 4 * with_.max_error();
     if (k.now - std::max(lost_commits_at_, deleted_at_) < apart || !random_.chance(0.5)) return;
     deleted_at_ = k.now;
-    world_.store().delete_lease_row();
+    const auto locks = with_.locks;
+    const auto which = locks == 0 ? 0 : static_cast<std::uint32_t>(random_.below(locks + 1));
+    if (which < locks) {
+      world_.store().delete_lock_row(which);
+    } else {
+      world_.store().delete_lease_row();
+    }
   }
 }
 

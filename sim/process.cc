@@ -50,6 +50,10 @@ void process::say(detail level, const std::string& text) {
 void process::start() {
   if (in_.world.trace.wants(detail::transitions)) say(detail::transitions, "starts");
   engine_->start();
+  for (std::uint32_t i = 0; i < in_.with.locks * in_.with.lock_clients; ++i) {
+    locks_.push_back(std::make_unique<lock_client>(in_.locks, *this, i, i % in_.with.locks));
+    lock_news.push_back(&locks_.back()->store_news());
+  }
   settle();
 }
 
@@ -59,6 +63,8 @@ void process::stop() {
   in_.all.stop_called(id);
   if (in_.world.trace.wants(detail::transitions)) say(detail::transitions, "stop() is called");
   engine_->stop();
+  for (const auto& one : locks_)
+    one->stop();
   settle();
 }
 
@@ -70,17 +76,23 @@ void process::end() {
   transport_news = nullptr;
   store_news = nullptr;
   handler_news = nullptr;
+  lock_news.clear();
   cell = nullptr;
   engine_.reset();
+  locks_.clear();
 }
 
 void process::settle() {
   in_.acts.on_cell(id, self.incarnation, engine_->cell());
+  for (const auto& one : locks_)
+    one->settle();
 }
 
 void process::act_if_leading() {
   const auto known = engine_->leadership_now();
   if (known.leading()) in_.acts.on_act(id, self.incarnation, known.token);
+  for (const auto& one : locks_)
+    one->act_if_held();
 }
 
 void process::take(const event& e) {
@@ -92,6 +104,8 @@ void process::take(const event& e) {
     in_.store.deliver(*this, e);
   } else if (is_job(e.kind)) {
     in_.handlers.deliver(*this, e);
+  } else if (is_lock(e.kind)) {
+    locks_[e.a]->take(e);
   }
   settle();
 }

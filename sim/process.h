@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "node/engine/engine.h"
@@ -16,6 +17,7 @@
 #include "sim/handler_model.h"
 #include "sim/kernel.h"
 #include "sim/lives.h"
+#include "sim/lock_client.h"
 #include "sim/network_model.h"
 #include "sim/store_model.h"
 #include "sim/swarm.h"
@@ -35,6 +37,7 @@ struct surroundings {
   evictions_checker& evictions;
   calls_checker& calls;
   lives& all;
+  lock_world& locks;
 };
 
 class process final : public endpoint,
@@ -59,6 +62,7 @@ class process final : public endpoint,
   engine::engine& node() { return *engine_; }
   const engine::engine& node() const { return *engine_; }
   const std::string& name() const { return name_; }
+  const std::vector<std::unique_ptr<lock_client>>& locks() const { return locks_; }
 
   // An event that reached it while it runs.
   void take(const event& e);
@@ -115,6 +119,7 @@ class process final : public endpoint,
   true_time wake_planned_ = forever;
   std::uint64_t wake_generation_ = 0;
   std::unique_ptr<engine::engine> engine_;
+  std::vector<std::unique_ptr<lock_client>> locks_;
 };
 
 }  // namespace hedgerow::sim

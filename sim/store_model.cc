@@ -24,9 +24,12 @@ store_model::store_model(kernel& world, const swarm& with, router& processes,
       watcher_(watcher),
       random_(base::mix(with.seed ^ 0x5702eULL)),
       frozen_until_(with.slots, 0),
-      lease_frozen_until_(with.slots, 0) {
-  rows_.epoch = epoch_now();
+      lease_frozen_until_(with.slots, 0),
+      locks_(with.locks) {
+  change_epoch();
   lease_past_.push_back({});
+  for (auto& one : locks_)
+    one.states.push_back({});
   view_past_.push_back({});
 }
 
@@ -34,10 +37,16 @@ std::string store_model::epoch_now() const {
   return fmt::format("{}tl{}", clock_epoch_, promotions_ + 1);
 }
 
+void store_model::change_epoch() {
+  rows_.epoch = epoch_now();
+  for (auto& one : locks_)
+    one.rows.epoch = rows_.epoch;
+}
+
 void store_model::set_epoch(const std::string& clock_epoch) {
   clock_epoch_ = clock_epoch;
   ++primary_;
-  rows_.epoch = epoch_now();
+  change_epoch();
 }
 
 std::uint64_t store_model::take_slot() {
@@ -74,6 +83,19 @@ void store_model::submit(const endpoint& who, ports::request_id id, ports::view_
   if (world_.trace.wants(detail::statements))
     world_.trace.say(world_.now, fmt::format("p{} submits {}", who.id, describe(request)));
   watcher_.on_view_submitted(who.id, s.number, request);
+  s.request = std::move(request);
+  submit_any(who, index, patience);
+}
+
+void store_model::submit(const endpoint& who, lock_row at, ports::request_id id,
+                         ports::lease_request request, nanoseconds patience) {
+  const auto index = take_slot();
+  auto& s = statements_[index];
+  s.id = id;
+  s.lock = at;
+  if (world_.trace.wants(detail::statements))
+    world_.trace.say(world_.now,
+                     fmt::format("p{} submits for lock {} {}", who.id, at.lock, describe(request)));
   s.request = std::move(request);
   submit_any(who, index, patience);
 }
@@ -160,11 +182,8 @@ void store_model::execute(std::uint64_t index) {
   }
   ++executed_;
   world_.trace.mix(index ^ s.id);
-  if (auto* lease = std::get_if<ports::lease_request>(&s.request)) {
-    const auto version = rows_.lease;
-    s.lease_reply = rows_.execute(*lease);
-    if (rows_.lease != version) remember_lease();
-    watcher_.on_lease_executed(s.process, *lease, s.lease_reply);
+  if (std::holds_alternative<ports::lease_request>(s.request)) {
+    execute_lease(s);
   } else {
     auto& view = std::get<ports::view_request>(s.request);
     const auto before = rows_.view;
@@ -180,6 +199,16 @@ void store_model::execute(std::uint64_t index) {
   }
   if (s.told_unknown || s.told_nothing) return;
   answer(index, random_.between(with_.statement.least, with_.statement.most));
+}
+
+void store_model::execute_lease(statement& s) {
+  const auto& request = std::get<ports::lease_request>(s.request);
+  auto& rows = s.lock ? locks_[s.lock->lock].rows : rows_;
+  const auto before = rows.lease;
+  s.lease_reply = rows.execute(request);
+  if (rows.lease != before && s.lock) remember_lock(locks_[s.lock->lock]);
+  if (rows.lease != before && !s.lock) remember_lease();
+  watcher_.on_lease_executed(s.process, request, s.lease_reply);
 }
 
 void store_model::answer(std::uint64_t index, true_time after) {
@@ -220,7 +249,9 @@ void store_model::deliver(endpoint& to, const event& reply) {
     s.view_reply = {};
     s.view_reply.outcome = store_outcome::unknown;
   }
-  if (reply.kind == event_kind::lease_reply) {
+  if (s.lock) {
+    to.lock_news[s.lock->client]->on_lease_reply(s.id, s.lease_reply);
+  } else if (reply.kind == event_kind::lease_reply) {
     to.store_news->on_lease_reply(s.id, s.lease_reply);
   } else {
     watcher_.on_view_settled(to.id);
@@ -238,6 +269,11 @@ void store_model::remember_lease() {
   if (lease_past_.size() > past_kept) lease_past_.pop_front();
 }
 
+void store_model::remember_lock(lock_table& one) {
+  one.states.push_back({world_.now, one.rows.lease});
+  if (one.states.size() > past_kept) one.states.pop_front();
+}
+
 void store_model::remember_view() {
   view_past_.push_back({world_.now, rows_.view});
   if (view_past_.size() > past_kept) view_past_.pop_front();
@@ -246,7 +282,7 @@ void store_model::remember_view() {
 void store_model::promote(true_time lease_as_of, true_time view_as_of) {
   ++promotions_;
   ++primary_;
-  rows_.epoch = epoch_now();
+  change_epoch();
   world_.tally.hit(fault::store_promoted);
   const auto rewind = [](auto& states, auto& row, true_time t) {
     auto then = states.rbegin();
@@ -259,6 +295,11 @@ void store_model::promote(true_time lease_as_of, true_time view_as_of) {
   if (rewind(lease_past_, rows_.lease, lease_as_of)) {
     world_.tally.hit(fault::lease_row_rolled_back);
     remember_lease();
+  }
+  for (auto& one : locks_) {
+    if (!rewind(one.states, one.rows.lease, lease_as_of)) continue;
+    world_.tally.hit(fault::lease_row_rolled_back);
+    remember_lock(one);
   }
   if (rewind(view_past_, rows_.view, view_as_of)) {
     world_.tally.hit(fault::view_row_rolled_back);
@@ -275,6 +316,16 @@ void store_model::delete_lease_row() {
   remember_lease();
   world_.tally.hit(fault::lease_row_deleted);
   if (world_.trace.wants(detail::transitions)) world_.trace.say(world_.now, "store: row deleted");
+}
+
+void store_model::delete_lock_row(std::uint32_t lock) {
+  auto& one = locks_[lock];
+  if (!one.rows.lease) return;
+  one.rows.lease.reset();
+  remember_lock(one);
+  world_.tally.hit(fault::lease_row_deleted);
+  if (world_.trace.wants(detail::transitions))
+    world_.trace.say(world_.now, fmt::format("store: row of lock {} deleted", lock));
 }
 
 void store_model::freeze(std::uint32_t slot, true_time until) {

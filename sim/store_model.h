@@ -8,6 +8,7 @@
 // not run on the new primary, which is why statements name their epoch (R9).
 
 #include <deque>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -18,6 +19,12 @@
 #include "sim/swarm.h"
 
 namespace hedgerow::sim {
+
+// Whose row a lease statement is for.
+struct lock_row {
+  std::uint32_t lock = 0;
+  std::uint32_t client = 0;  // of the process
+};
 
 // Sees everything that the store does, in its order.
 class store_watcher {
@@ -43,12 +50,15 @@ class store_model {
               nanoseconds patience);
   void submit(const endpoint& who, ports::request_id id, ports::view_request request,
               nanoseconds patience);
+  void submit(const endpoint& who, lock_row at, ports::request_id id, ports::lease_request request,
+              nanoseconds patience);
 
   // The machine started anew: what was under way is lost, and the epoch is another.
   void set_epoch(const std::string& clock_epoch);
   // A replica of an earlier state takes over: each row as it was at its time.
   void promote(true_time lease_as_of, true_time view_as_of);
   void delete_lease_row();
+  void delete_lock_row(std::uint32_t lock);
   // Nothing begins for this slot (or for all) before then; what was begun is answered then.
   void freeze(std::uint32_t slot, true_time until);
   void freeze_lease(std::uint32_t slot, true_time until);
@@ -58,6 +68,9 @@ class store_model {
   void heal();
   void unheal() { healed_ = false; }
   const store_rows& rows() const { return rows_; }
+  const std::optional<ports::lease_row>& lock(std::uint32_t i) const {
+    return locks_[i].rows.lease;
+  }
   std::uint64_t executed() const { return executed_; }
 
   void on_event(const event& e);                   // store_begin, store_execute
@@ -70,6 +83,7 @@ class store_model {
     std::uint32_t slot = 0;
     int planned = 0;  // events that still name it
     ports::request_id id = 0;
+    std::optional<lock_row> lock;  // nothing: the group's row
     std::uint64_t number = 0;
     std::uint64_t primary = 0;  // on which it began
     true_time begin_until = 0;
@@ -86,6 +100,11 @@ class store_model {
     std::optional<Row> row;
   };
 
+  struct lock_table {
+    store_rows rows;  // no view
+    std::deque<past<ports::lease_row>> states;
+  };
+
   std::uint64_t take_slot();
   void let_go(std::uint64_t index);
   void submit_any(const endpoint& who, std::uint64_t index, nanoseconds patience);
@@ -95,7 +114,10 @@ class store_model {
   void execute(std::uint64_t index);
   void answer(std::uint64_t index, true_time after);
   void fail(std::uint64_t index, ports::store_outcome how, true_time after);
+  void change_epoch();
+  void execute_lease(statement& s);
   void remember_lease();
+  void remember_lock(lock_table& one);
   void remember_view();
   std::string epoch_now() const;
 
@@ -117,6 +139,7 @@ class store_model {
   std::vector<true_time> lease_frozen_until_;
   std::deque<past<ports::lease_row>> lease_past_;
   std::deque<past<ports::view_row>> view_past_;
+  std::vector<lock_table> locks_;
   std::deque<statement> statements_;
   std::vector<std::uint64_t> free_;
 };

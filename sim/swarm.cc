@@ -140,6 +140,15 @@ void draw_faults(random& r, swarm& s) {
   s.hint_lies = s.boot_scale && !loses && r.chance(0.5);
 }
 
+// From a sequence of its own: runs without locks are what they were before there were any.
+void draw_locks(swarm& s) {
+  random r(base::mix(s.seed ^ 0x10c5ULL));
+  if (r.chance(0.5)) return;
+  s.locks = static_cast<std::uint32_t>(r.between(1, 3));
+  s.lock_clients = s.nodes <= 4 && r.chance(0.3) ? 2 : 1;
+  s.lock_gap = pick<true_time>(r, {s.lease() / 8, s.lease() / 2, 2 * s.lease()});
+}
+
 }  // namespace
 
 swarm calm_swarm() {
@@ -172,6 +181,7 @@ swarm draw_swarm(std::uint64_t seed) {
   draw_store(r, s);
   draw_timers_and_handlers(r, s);
   draw_faults(r, s);
+  draw_locks(s);
   return s;
 }
 
@@ -181,9 +191,10 @@ std::string describe(const swarm& s) {
     if (s.strikes[i]) faults += fmt::format(" {}", to_string(static_cast<fault>(i)));
   }
   return fmt::format(
-      "{} nodes, scale {}, lease {} ms, max error {} us (width to {} us), probes each {} ms, {} "
+      "{} nodes, {} locks, scale {}, lease {} ms, max error {} us (width to {} us), probes each {} "
+      "ms, {} "
       "observers at most, store {}..{} us, a fault each {} ms or so of:{}",
-      s.nodes, s.boot_scale ? "boot" : "utc", s.lease() / millisecond,
+      s.nodes, s.locks, s.boot_scale ? "boot" : "utc", s.lease() / millisecond,
       s.node.lease.max_error.count(), s.width_max_us,
       s.node.membership.probe_period.count() / millisecond, s.node.membership.observers_max,
       s.statement.least / microsecond, s.statement.most / microsecond, s.fault_gap / millisecond,

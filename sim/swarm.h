@@ -62,6 +62,11 @@ struct swarm {
   std::uint32_t handler_queue = 1024;
   std::uint32_t handler_workers = 4;
 
+  // Locks
+  std::uint32_t locks = 0;         // names
+  std::uint32_t lock_clients = 1;  // of one name in each process
+  true_time lock_gap = second;     // mean between two deeds of a client
+
   // Workload
   true_time call_gap = second;
 

@@ -12,7 +12,7 @@ constexpr std::uint64_t storm = 400'000;
 
 bool for_process(event_kind kind) {
   return kind == event_kind::wake || kind == event_kind::dial_failed || is_reply(kind) ||
-         is_job(kind);
+         is_job(kind) || is_lock(kind);
 }
 
 }  // namespace
@@ -24,6 +24,8 @@ world::world(const swarm& with)
       store_(kernel_, with_, *this, *this),
       network_(kernel_, with_, *this),
       acts_(kernel_, clocks_),
+      lock_acts_(kernel_, clocks_, lives_, with_.locks),
+      locks_{kernel_, with_, clocks_, store_, lock_acts_},
       views_(kernel_),
       calls_(kernel_, acts_, lives_),
       evictions_(kernel_, lives_, network_.paths(), views_, with_.node.membership,
@@ -120,7 +122,7 @@ process& world::start(std::uint32_t slot, const std::string& name) {
   if (with_.leases_differ && random_.chance(0.5)) lease -= lease / 3;
   h.name = name;
   surroundings around{kernel_, with_,  clocks_,    store_, network_, handlers_,
-                      acts_,   views_, evictions_, calls_, lives_};
+                      acts_,   views_, evictions_, calls_, lives_,   locks_};
   processes_.push_back(std::make_unique<sim::process>(around, id, slot, name, lease));
   started_.push_back(kernel_.now);
   auto& p = *processes_.back();

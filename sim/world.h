@@ -27,6 +27,8 @@ class world final : private router, private store_watcher, private handler_watch
   handler_model& handlers() { return handlers_; }
   calls_checker& calls() { return calls_; }
   acts_checker& acts() { return acts_; }
+  locks_checker& lock_acts() { return lock_acts_; }
+  lock_world& locks() { return locks_; }
   sim::lives& all_lives() { return lives_; }
 
   // Handles events until true time `end`, or until something is wrong.
@@ -88,6 +90,8 @@ class world final : private router, private store_watcher, private handler_watch
   store_model store_;
   network_model network_;
   acts_checker acts_;
+  locks_checker lock_acts_;
+  lock_world locks_;
   views_checker views_;
   calls_checker calls_;
   evictions_checker evictions_;

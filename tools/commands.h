@@ -19,4 +19,7 @@ int run_send(const shared_options& shared, const std::optional<std::string>& tex
 int run_store_sql(const std::string& role);
 int run_broadcast(const shared_options& shared, const std::optional<std::string>& text);
 
+// Holds the lock while the command runs.
+int run_lock(const lock_settings& mine);
+
 }  // namespace hedgerow::tools

@@ -62,6 +62,8 @@ std::string_view name_of(const std::error_code& code) {
       return "overloaded";
     case errc::stopped:
       return "stopped";
+    case errc::not_acquired:
+      return "not_acquired";
     case errc::outcome_unknown:
       return "outcome_unknown";
     case errc::handler_failed:

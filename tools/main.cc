@@ -30,6 +30,7 @@ struct command_line {
   std::string clock = "auto";
   std::optional<std::string> text;
   std::string role;
+  lock_settings lock;
   std::string topic;
 };
 
@@ -68,6 +69,30 @@ void add_store_commands(CLI::App& app, command_line& line) {
       "and later is so for every ordinary role in the schema public. Changes nothing where\n"
       "the tables are there already.\n\n"
       "Example:\n  hedgerow store sql --role app | psql -U owner mydatabase\n");
+}
+
+void add_lock(CLI::App& app, lock_settings& into) {
+  CLI::App& command =
+      *app.add_subcommand("lock", "Run a command while holding a lock; no group is needed");
+  add_lock_options(command, into);
+  command.footer(
+      "COMMAND is executed as it is, without a shell, with HEDGEROW_LOCK and HEDGEROW_TOKEN\n"
+      "in its environment. SIGINT, SIGTERM and SIGHUP are forwarded to its process group,\n"
+      "which is killed when COMMAND ends. Should the lease run out, because the store is\n"
+      "away, the clock is not trusted, or hedgerow itself is killed or stopped, COMMAND gets\n"
+      "SIGTERM a quarter of the lease before its end, and its group SIGKILL a sixteenth\n"
+      "before. The first use of a name waits for one lease.\n\n"
+      "What only the token protects: a machine (or all of these processes) that is paused\n"
+      "and then runs on; a process that leaves COMMAND's process group (setsid, daemons) or\n"
+      "takes another user's rights; a write that is under way in a disk or a network. Tokens\n"
+      "only grow: have what you write to refuse lower ones, in the same statement:\n"
+      "  UPDATE account SET balance = 7, token = $HEDGEROW_TOKEN\n"
+      "   WHERE id = 1 AND token <= $HEDGEROW_TOKEN\n"
+      "No row updated: somebody else has had the lock since.\n\n"
+      "Example:\n"
+      "  hedgerow lock nightly --wait 0 -- ./backup --all || echo not now\n"
+      "  hedgerow lock deploy --wait 10m -- sh -c 'git pull && make install'\n\n" +
+      std::string(lock_exit_codes_text));
 }
 
 void add_commands(CLI::App& app, command_line& line) {
@@ -112,6 +137,7 @@ void add_commands(CLI::App& app, command_line& line) {
                        "certainly did not execute it, 1 if a handler failed.\n"),
            line);
   add_store_commands(app, line);
+  add_lock(app, line.lock);
   app.add_subcommand("help", "Explain a command")
       ->add_option("command", line.topic, "The command")
       ->type_name("COMMAND");
@@ -139,6 +165,7 @@ int run(CLI::App& app, const command_line& line) {
   const std::string command = app.get_subcommands().front()->get_name();
   if (command == "help") return show_help(app, line.topic);
   if (command == "store") return run_store_sql(line.role);
+  if (command == "lock") return run_lock(line.lock);
   const auto& shared = line.shared.at(command);
   if (command == "agent") return run_agent(shared, line.agent);
   if (command == "members") return run_members(shared, line.from_store);

@@ -83,6 +83,22 @@ void add_tags_from_environment(std::map<std::string, std::string>& into) {
   }
 }
 
+void add_log_level(CLI::App& command, std::string& into) {
+  const auto& levels = log_levels();
+  add_text(command, "--log-level", into, "LEVEL",
+           fmt::format("What goes to stderr: {}", fmt::join(levels, ", ")))
+      ->capture_default_str()
+      ->check([&levels](const std::string& text) {
+        if (std::find(levels.begin(), levels.end(), text) != levels.end()) return std::string{};
+        return fmt::format("'{}' is not one of: {}", text, fmt::join(levels, ", "));
+      });
+}
+
+constexpr const char* clock_choices =
+    "Where leases get true time from: machine, auto, clockbound[:PATH],\n"
+    "chrony[:HOST:PORT] or declared:5ms\n"
+    "(default: machine; with PostgreSQL auto: ClockBound, else chrony)";
+
 }  // namespace
 
 void add_shared_options(CLI::App& command, shared_options& into) {
@@ -102,18 +118,48 @@ void add_shared_options(CLI::App& command, shared_options& into) {
       "--insecure", into.insecure,
       "Plain text beyond loopback: everybody on the network can read\nand write it"));
   from_environment(command.add_flag("--json", into.json, "For programs: JSON on stdout"));
-  const auto& levels = log_levels();
-  add_text(command, "--log-level", into.log_level, "LEVEL",
-           fmt::format("What goes to stderr: {}", fmt::join(levels, ", ")))
-      ->capture_default_str()
-      ->check([&levels](const std::string& text) {
-        if (std::find(levels.begin(), levels.end(), text) != levels.end()) return std::string{};
-        return fmt::format("'{}' is not one of: {}", text, fmt::join(levels, ", "));
-      });
+  add_log_level(command, into.log_level);
 }
 
 void add_clock_option(CLI::App& command, std::string& into, const std::string& what) {
   add_text(command, "--clock", into, "CLOCK", what);
+}
+
+void add_lock_options(CLI::App& command, lock_settings& into) {
+  command.add_option("NAME", into.name, "The lock; who uses the same name competes")
+      ->type_name("")
+      ->required();
+  command.add_option("COMMAND", into.command, "What to run, after --")
+      ->type_name("")
+      ->required()
+      ->expected(-1);
+  const auto read_wait = [&into](const std::string& text) {
+    const auto value = parse_duration(text);
+    if (!value) throw CLI::ValidationError("--wait", value.error().message());
+    into.wait = *value;
+  };
+  from_environment(
+      command
+          .add_option_function<std::string>(
+              "--wait", read_wait, "How long to wait for the lock, 0 not at all. Default: for ever")
+          ->type_name("DURATION"));
+  add_duration(command, "--lease", into.lease,
+               "How long a holder that is gone keeps others out, 100ms to 1h.\n"
+               "The first user of a lock fixes its longest");
+  add_text(command, "--store", into.store, "FILE|URL",
+           "Where the lock keeps its row: a path, sqlite:///path, or\n"
+           "postgres://user@host[,host]/database (default: hedgerow.db in\n"
+           "the user's state directory)");
+  add_clock_option(command, into.clock, clock_choices);
+  from_environment(
+      command.add_flag("--json", into.json, "For programs: a last line of JSON on stderr"));
+  add_log_level(command, into.log_level);
+  // An option of COMMAND must not be taken for one of ours.
+  command.final_callback([&command] {
+    const auto left = command.remaining();
+    if (std::find(left.begin(), left.end(), "--") == left.end())
+      throw CLI::ValidationError("COMMAND", "write -- before it: hedgerow lock NAME -- COMMAND...");
+  });
 }
 
 void add_agent_options(CLI::App& command, agent_settings& into) {
@@ -122,10 +168,7 @@ void add_agent_options(CLI::App& command, agent_settings& into) {
                            "--name", [&into](const std::string& text) { into.name = text; },
                            "Unique in the group. Default: the host's name")
                        ->type_name("NAME"));
-  add_clock_option(command, into.clock,
-                   "Where leases get true time from: machine, auto, clockbound[:PATH],\n"
-                   "chrony[:HOST:PORT] or declared:5ms\n"
-                   "(default: machine; with PostgreSQL auto: ClockBound, else chrony)");
+  add_clock_option(command, into.clock, clock_choices);
   add_text(command, "--listen", into.listen, "HOST:PORT",
            "Where to listen; port 0 lets the system choose. 0.0.0.0 is every\n"
            "IPv4 address, [::] every address; beyond loopback see --insecure")

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/App.hpp>
 
@@ -22,6 +23,17 @@ struct shared_options {
   std::string log_level = "warning";
 };
 
+struct lock_settings {
+  std::string name;
+  std::vector<std::string> command;
+  std::optional<std::chrono::milliseconds> wait;  // zero: now or not at all; nothing: for ever
+  std::string store;
+  std::string clock;
+  std::chrono::milliseconds lease{3000};
+  bool json = false;
+  std::string log_level = "warning";
+};
+
 struct agent_settings {
   std::optional<std::string> name;  // the host's name unless given
   std::string clock;                // empty: by the store
@@ -35,10 +47,11 @@ struct agent_settings {
 };
 
 // Each option may also come from the environment variable HEDGEROW_<NAME>; the command line wins,
-// and on it the last of several. A
-// value that can't be understood ends the parse with CLI::ValidationError, whose text says what to
-// write instead. Both objects must outlive the parse.
+// and on it the last of several. A value that can't be understood ends the parse with
+// CLI::ValidationError, whose text says what to write instead. All objects must outlive the parse.
 void add_shared_options(CLI::App& command, shared_options& into);
+// All of `hedgerow lock`, which shares only some with the others. What follows NAME is COMMAND.
+void add_lock_options(CLI::App& command, lock_settings& into);
 void add_agent_options(CLI::App& command, agent_settings& into);
 void add_clock_option(CLI::App& command, std::string& into, const std::string& what);
 

@@ -23,7 +23,8 @@ enum class errc {
   no_leader,     // no leader was known up to the deadline
   not_executed,  // a leader (or member) was known, but the deadline passed before it took the call
   overloaded,    // the receiver's queue is full; retry later
-  stopped,       // this node or client was stopped
+  stopped,       // this node, client or lock was stopped
+  not_acquired,  // a lock was not had within the time that was given; it is not held
 
   // May have been executed: check before you repeat.
   outcome_unknown,

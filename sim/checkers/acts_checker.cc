@@ -51,9 +51,9 @@ void acts_checker::acted(const actor& a, true_time until) {
   if (!first && owner->second != a.who)
     world_.violated("acts", fmt::format("token {} was granted twice", a.token));
   if (a.token < last_.token && until > last_.from)
-    world_.violated("acts",
-                    fmt::format("p{} could act under token {} until {} ns, after p{} under {}",
-                                a.process, a.token, until, last_.process, last_.token));
+    world_.violated(
+        "acts", fmt::format("{}{} could act under token {} until {} ns, after {} under {}", word_,
+                            a.process, a.token, until, last_.process, last_.token));
   if (a.token > last_.token) last_ = a;
 }
 
@@ -61,9 +61,10 @@ void acts_checker::compare(const actor& x, const actor& y) {
   const true_time from = std::max(x.from, y.from);
   const true_time until = std::min({x.until, y.until, world_.now});
   if (from < until)
-    world_.violated("acts", fmt::format("p{} under token {} and p{} under token {} could both act "
-                                        "from {} to {} ns",
-                                        x.process, x.token, y.process, y.token, from, until));
+    world_.violated("acts",
+                    fmt::format("{}{} under token {} and {} under token {} could both act "
+                                "from {} to {} ns",
+                                word_, x.process, x.token, y.process, y.token, from, until));
 }
 
 void acts_checker::settle() {
@@ -80,8 +81,8 @@ void acts_checker::on_act(std::uint32_t process, const incarnation& who, fencing
   for (const auto& a : actors_) {
     if (a.process == process && a.token == token) continue;
     if (a.from <= world_.now && world_.now < a.until)
-      world_.violated("acts", fmt::format("p{} acts under token {} while p{} may under token {}",
-                                          process, token, a.process, a.token));
+      world_.violated("acts", fmt::format("{}{} acts under token {} while {} may under token {}",
+                                          word_, process, token, a.process, a.token));
   }
   acted({process, who, token, world_.now, world_.now + 1}, world_.now + 1);
 }

@@ -8,6 +8,8 @@
 // catches nodes that believe a clock that lies.
 
 #include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <hedgerow/member.h>
@@ -20,7 +22,9 @@ namespace hedgerow::sim {
 
 class acts_checker {
  public:
-  acts_checker(kernel& world, const clock_model& clocks) : world_(world), clocks_(clocks) {}
+  // `word` is what the number of a process (or of whoever acts) is preceded by in words.
+  acts_checker(kernel& world, const clock_model& clocks, std::string word = "p")
+      : world_(world), clocks_(clocks), word_(std::move(word)) {}
 
   // The cell of this process, after every event that it had.
   void on_cell(std::uint32_t process, const incarnation& who, const engine::leadership_cell& cell);
@@ -47,6 +51,7 @@ class acts_checker {
 
   kernel& world_;
   const clock_model& clocks_;
+  std::string word_;
   std::vector<engine::leadership_cell::value> cells_;  // by process, as last seen
   std::vector<actor> actors_;                          // those whose cell says "leading"
   actor last_;                                         // of the highest token that acted

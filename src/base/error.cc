@@ -26,6 +26,8 @@ class category final : public std::error_category {
         return "overloaded";
       case errc::stopped:
         return "stopped";
+      case errc::not_acquired:
+        return "lock not acquired";
       case errc::outcome_unknown:
         return "outcome unknown";
       case errc::handler_failed:

@@ -24,6 +24,8 @@ std::string_view to_string(mutant value) {
       "wait_after_take",
       "repin_after_expiry",
       "resume_dropped_token",
+      "keep_unwanted",
+      "take_unasked",
       "publish_uncommitted",
       "commit_without_claim",
       "forget_members",

@@ -26,6 +26,8 @@ enum class mutant : std::uint8_t {
   wait_after_take,          // F11: R9 as it was, take first and cool off then
   repin_after_expiry,       // F12: a holder whose E has passed re-pins
   resume_dropped_token,     // F10: a read that shows one's own dropped token revives it
+  keep_unwanted,            // R7: a take that shows when it is not wanted any more is kept
+  take_unasked,             // DESIGN 4: a lock that was lost is taken again without being asked for
   // Views
   publish_uncommitted,    // S3: a view is published before it is committed
   commit_without_claim,   // S3: commits whatever (token, sequence) the row has

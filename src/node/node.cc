@@ -4,7 +4,6 @@
 
 #include <hedgerow/node.h>
 
-#include "clock/open_clock.h"
 #include "net/machine.h"
 #include "net/transport.h"
 #include "node/clock_choice.h"
@@ -19,9 +18,6 @@ namespace hedgerow {
 namespace {
 
 using std::chrono::milliseconds;
-
-// How soon a leader notices that a clock that may fail has failed.
-constexpr milliseconds clock_watch{100};
 
 }  // namespace
 
@@ -236,9 +232,7 @@ class node::impl final : public engine::listener,
 };
 
 result<void> node::impl::open_clock() {
-  const auto chosen = choose_clock(with_.clock, with_.store);
-  if (!chosen) return tl::unexpected(chosen.error());
-  auto opened = clock::open_clock(*chosen);
+  auto opened = open_chosen_clock(with_.clock, with_.store);
   if (!opened) return tl::unexpected(std::move(opened).error());
   clock_ = std::move(*opened);
   return {};
@@ -267,8 +261,7 @@ void node::impl::make_engine() {
   o.self.zone = with_.zone;
   o.self.tags = with_.tags;
   o.self.machine = net::this_machine();
-  o.lease.lease = with_.lease;
-  if (clock_->scale() != "boot") o.lease.clock_watch = clock_watch;
+  o.lease = lease_on(*clock_, with_.lease);
   o.payload_bytes_max = with_.payload_bytes_max;
   o.seed = fresh_seed();
   engine_ = std::make_unique<engine::engine>(

@@ -1,7 +1,9 @@
 #include "node/open_store.h"
 
+#include "store/postgres/change_watch.h"
 #include "store/postgres/postgres_connection.h"
 #include "store/postgres/read_group.h"
+#include "store/sqlite/change_watch.h"
 #include "store/sqlite/read_group.h"
 #include "store/sqlite/sqlite_connection.h"
 
@@ -41,6 +43,14 @@ result<std::shared_ptr<store::lanes>> open_store(const store::location& where, s
   auto how = with_driver(where, std::move(needs));
   if (!how) return tl::unexpected(std::move(how).error());
   return store::lanes::open(std::move(*how));
+}
+
+std::unique_ptr<store::change_watch> watch_store(const store::location& where,
+                                                 std::function<void()> on_change) {
+  if (const auto* at = std::get_if<sqlite_location>(&where))
+    return store::sqlite::change_watch::open(at->file, std::move(on_change));
+  const auto to = store::postgres::parse(std::get<postgres_location>(where).url);
+  return to ? store::postgres::change_watch::open(*to, std::move(on_change)) : nullptr;
 }
 
 result<store::group_snapshot> read_rows(const store::location& where, std::string_view group) {

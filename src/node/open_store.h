@@ -8,6 +8,7 @@
 
 #include <hedgerow/error.h>
 
+#include "store/change_watch.h"
 #include "store/lanes.h"
 #include "store/location.h"
 #include "store/snapshot.h"
@@ -24,6 +25,11 @@ struct store_needs {
 // Blocks for at most some seconds. Errors say what to do; a database across the network that is
 // merely away is none.
 result<std::shared_ptr<store::lanes>> open_store(const store::location& where, store_needs needs);
+
+// Calls `on_change` when another process may have written to the store; null where nothing can
+// tell.
+std::unique_ptr<store::change_watch> watch_store(const store::location& where,
+                                                 std::function<void()> on_change);
 
 // Both rows as of one moment. Blocks for as long as the store does, but for at most some seconds
 // where it is across the network.

@@ -1,5 +1,6 @@
 #include <string>
 
+#include <hedgerow/lock.h>
 #include <hedgerow/options.h>
 
 #include "model/limits.h"
@@ -27,6 +28,13 @@ result<void> check_payload_limit(std::size_t limit) {
   return {};
 }
 
+result<void> check_lease(milliseconds lease) {
+  if (lease < milliseconds{100} || lease > std::chrono::hours{1})
+    return fail(errc::invalid_argument, "the lease is " + std::to_string(lease.count()) +
+                                            " ms; it must be from 100 ms to 1 h");
+  return {};
+}
+
 }  // namespace
 
 options options::fast() {
@@ -45,9 +53,7 @@ result<void> options::validate() const {
   if (auto ok = check_name("group", group); !ok) return ok;
   if (auto ok = check_name("name", name); !ok) return ok;
   if (auto ok = check_payload_limit(payload_bytes_max); !ok) return ok;
-  if (lease < milliseconds{100} || lease > std::chrono::hours{1})
-    return fail(errc::invalid_argument, "the lease is " + std::to_string(lease.count()) +
-                                            " ms; it must be from 100 ms to 1 h");
+  if (auto ok = check_lease(lease); !ok) return ok;
   if (handler_threads < 1 || handler_threads > 256)
     return fail(errc::invalid_argument, "handler_threads must be from 1 to 256");
   if (zone.size() > limits::zone_bytes_max)
@@ -62,6 +68,14 @@ result<void> options::validate() const {
                                             " bytes; at most " +
                                             std::to_string(limits::tags_bytes_max) + " fit");
   return {};
+}
+
+result<void> lock_options::validate() const {
+  if (auto ok = check_name("lock", name); !ok) return ok;
+  if (holder.size() > limits::name_bytes_max || holder.find('\0') != std::string::npos)
+    return fail(errc::invalid_argument,
+                "the holder must have at most 255 bytes, none of them zero");
+  return check_lease(lease);
 }
 
 result<void> client_options::validate() const {

@@ -12,8 +12,8 @@ namespace {
 using ports::lease_action;
 using ports::store_outcome;
 
-// How often a clock that is not trusted is looked at again.
-constexpr nanoseconds clock_retry = milliseconds{100};
+// Between two reads of a row that somebody says has changed.
+constexpr nanoseconds look_gap = milliseconds{10};
 // Within which a follower whose leader's lease has passed looks at the store.
 constexpr nanoseconds look_time = milliseconds{500};
 constexpr nanoseconds backoff_first = milliseconds{20};
@@ -38,7 +38,7 @@ boot_time when_reached(const reading& now, instant t) {
 }  // namespace
 
 lease::lease(lease_options options, lease_self self, std::uint64_t seed)
-    : options_(options), self_(std::move(self)), random_(seed) {}
+    : options_(options), self_(std::move(self)), random_(seed), wanted_(!options.on_demand) {}
 
 bool lease::trusted(const bounded_time& now) const {
   return HEDGEROW_MUTANT(trust_any_clock) || now.trusted(options_.max_error);
@@ -85,6 +85,7 @@ void lease::drop(const std::string& why, lease_effects& out) {
   if (!held_) return;
   const fencing_token token = held_->token;
   const bool known = held_->known;
+  if (known && options_.on_demand && !HEDGEROW_MUTANT(take_unasked)) wanted_ = false;
   dropped_ = std::max(dropped_, token);  // F10
   held_.reset();
   // What is in flight asks to keep the lease; its answer must not revive it (R2).
@@ -103,7 +104,7 @@ void lease::drive(const reading& now, lease_effects& out) {
 }
 
 void lease::compete(const reading& now, lease_effects& out) {
-  if (refused_ || now.boot < retry_at_ || (resigned_ && !unsure_)) return;
+  if (refused_ || now.boot < retry_at_ || ((resigned_ || !wanted_) && !unsure_)) return;
   if (!row_known_ || unsure_) {
     submit(now, {.action = lease_action::read}, out);
     return;
@@ -121,6 +122,7 @@ void lease::compete(const reading& now, lease_effects& out) {
   }
   if (!takeable(now.truth)) {
     takeable_since_.reset();
+    if (now.boot >= next_look()) submit(now, {.action = lease_action::read}, out);
     return;
   }
   if (!takeable_since_) takeable_since_ = now.boot;
@@ -151,90 +153,6 @@ bool lease::takeable(const bounded_time& now) const {
   return row_->expires < (HEDGEROW_MUTANT(take_by_latest) ? now.latest : now.earliest);
 }
 
-ports::lease_row lease::own_row(const reading& now) const {
-  return {.holder = self_.name,
-          .incarnation = self_.incarnation,
-          .address = self_.address,
-          .machine = self_.machine,
-          .expires = now.truth.latest + options_.lease,  // R4
-          .lease = options_.lease,
-          .safe_after = {},
-          .epoch = epoch_,
-          .scale = self_.scale};
-}
-
-void lease::submit(const reading& now, ports::lease_request request, lease_effects& out) {
-  if (request.earliest == instant{}) request.earliest = now.truth.earliest;
-  const nanoseconds patience = options_.attempt_patience();
-  pending_ = pending{++last_id_, request.action, request.row.expires, now.boot + patience};
-  out.emplace_back(lease_effect::submit{last_id_, std::move(request), patience});
-}
-
-void lease::submit_create(const reading& now, lease_effects& out) {
-  ports::lease_request request{.action = lease_action::create, .row = own_row(now)};
-  auto& row = request.row;
-  row.lease_max = lease_max();
-  row.token = std::max(now.truth.token_hint + 2 * options_.max_error.count(), seen_ + 1);  // R5, R9
-  // R8: a deleted row may hide a live lease.
-  if (!HEDGEROW_MUTANT(create_without_cool_off))
-    row.safe_after = now.truth.latest + row.lease_max + 2 * options_.max_error;
-  row.version = 1;
-  submit(now, std::move(request), out);
-}
-
-void lease::submit_acquire(const reading& now, lease_effects& out) {
-  takeable_since_.reset();
-  ports::lease_request request{.action = lease_action::acquire,
-                               .row = own_row(now),
-                               .observed = row_->token,
-                               .earliest = now.truth.earliest,
-                               .waited = foreign_wait_over(now.truth)};
-  if (HEDGEROW_MUTANT(take_by_latest)) request.earliest = now.truth.latest;
-  if (HEDGEROW_MUTANT(take_foreign_at_once) || HEDGEROW_MUTANT(wait_after_take))
-    request.waited = true;
-  // The hint is of this reading, after the wait: a token chosen earlier may be behind (F11).
-  request.row.token = now.truth.token_hint;
-  if (row_->epoch != epoch_) request.row.token += 2 * options_.max_error.count();  // R9
-  request.row.token = std::max(request.row.token, seen_ + 1);                      // R5
-  if (HEDGEROW_MUTANT(token_restarts)) request.row.token = 0;
-  submit(now, std::move(request), out);
-}
-
-void lease::submit_renew(const reading& now, lease_effects& out) {
-  if (!trusted(now.truth)) {
-    held_->renew_at = now.boot + clock_retry;
-    return;
-  }
-  ports::lease_request request{.action = lease_action::renew, .row = own_row(now)};
-  request.row.token = held_->token;
-  if (held_->epoch != epoch_) {
-    // F12: only a holder that may act on this reading, taken after the epoch was seen.
-    if (!may_act(now.truth) && !HEDGEROW_MUTANT(repin_after_expiry)) {
-      drop("the store's epoch changed while the lease could not be used", out);
-      return;
-    }
-    request.action = lease_action::repin;
-    request.row.version = ++version_used_;
-    request.row.expires = std::max(request.row.expires, held_->expires);
-  }
-  held_->renew_at = now.boot + options_.renew_period();
-  submit(now, std::move(request), out);
-}
-
-void lease::submit_release(const reading& now, lease_effects& out) {
-  if (now.boot >= releasing_->give_up) {
-    releasing_.reset();
-    return;
-  }
-  const nanoseconds patience = options_.attempt_patience();
-  releasing_->id = ++last_id_;
-  releasing_->deadline = now.boot + patience;
-  ports::lease_request request{.action = lease_action::release};
-  request.row.token = releasing_->token;
-  request.row.incarnation = self_.incarnation;
-  out.emplace_back(lease_effect::submit{last_id_, std::move(request), patience});
-}
-
 void lease::see_token(fencing_token token) {
   // Peers may say anything; the next token must not overflow.
   if (token > token_seen_max) return;
@@ -262,8 +180,8 @@ void lease::see_row(const reading& now, const std::optional<ports::lease_row>& r
   if (row->lease_max < options_.lease && !refused_ && row->lease_max.count() > 0) {
     refused_ = true;
     out.emplace_back(lease_effect::refused{
-        "this group was created with a lease of " + std::to_string(row->lease_max.count() / 1000) +
-        " ms, a node may not have a longer one (" + std::to_string(options_.lease.count() / 1000) +
+        "the row was created with a lease of " + std::to_string(row->lease_max.count() / 1000) +
+        " ms, nobody may have a longer one (" + std::to_string(options_.lease.count() / 1000) +
         " ms); start with that lease or a shorter one"});
   }
   if (row_->token == released_) {
@@ -294,7 +212,7 @@ void lease::hold(const reading& now, const ports::lease_row& row, lease_effects&
                   .epoch = row.epoch,
                   .version = row.version,
                   .renew_at = now.boot + options_.renew_period()};
-  if (resigned_ || refused_) {
+  if (resigned_ || refused_ || (!wanted_ && !HEDGEROW_MUTANT(keep_unwanted))) {
     give_up(now, "stopping", out);
     return;
   }
@@ -302,7 +220,7 @@ void lease::hold(const reading& now, const ports::lease_row& row, lease_effects&
     const auto left = row.safe_after - now.truth.earliest;
     out.emplace_back(
         lease_effect::waiting{std::chrono::duration_cast<milliseconds>(left) + milliseconds{1},
-                              "the group is new: a deleted row could hide a live lease"});
+                              "its row is new: a deleted row could hide a live lease"});
   }
   guard(now, out);
 }
@@ -334,8 +252,9 @@ void lease::on_reply(const reading& now, ports::request_id id, const ports::leas
       // Whether it applied or not: the row is not ours any more.
       out.emplace_back(lease_effect::released{releasing_->token});
       if (HEDGEROW_MUTANT(act_after_release)) drop("released", out);
-      releasing_.reset();
       see_epoch(reply.epoch);
+      row_as_of_ = releasing_->sent;
+      releasing_.reset();
       see_row(now, reply.row, out);
     }
     tick(now, out);
@@ -348,6 +267,7 @@ void lease::on_reply(const reading& now, ports::request_id id, const ports::leas
     return;
   }
   const auto action = pending_->action;
+  row_as_of_ = pending_->sent;
   pending_.reset();
   see_store(true, {}, out);
   see_epoch(reply.epoch);
@@ -448,6 +368,18 @@ void lease::stand_back(const reading& now, const std::string& why, lease_effects
   give_up(now, why, out);
 }
 
+void lease::want(const reading& now, bool wanted, lease_effects& out) {
+  if (wanted && !wanted_) foreign_announced_.clear();
+  wanted_ = wanted;
+  if (!wanted) give_up(now, "given up", out);
+  tick(now, out);
+}
+
+void lease::look(const reading& now, lease_effects& out) {
+  look_at_ = std::min(look_at_, std::max(now.boot, looked_at_ + look_gap));
+  tick(now, out);
+}
+
 void lease::resign(const reading& now, lease_effects& out) {
   resigned_ = true;
   give_up(now, "stopping", out);
@@ -485,16 +417,26 @@ boot_time lease::next_wake(const reading& now) const {
 }
 
 boot_time lease::next_competing_wake(const reading& now) const {
-  if (refused_ || (resigned_ && !unsure_)) return boot_time::never();
+  if (refused_ || ((resigned_ || !wanted_) && !unsure_)) return boot_time::never();
   boot_time at = retry_at_;
   if (!row_known_ || unsure_) return at;
   at = std::max(at, stand_back_until_);
   if (!trusted(now.truth) || !epoch_seen_) return std::max(at, now.boot + clock_retry);
   if (!row_) return at;
-  if (row_->scale != self_.scale) return boot_time::never();
   if (takeable_since_) return std::max(at, *takeable_since_ + rank_ * options_.rank_step);
-  if (row_->epoch != epoch_) return std::max(at, when_passed(now, foreign_wait_end()));
-  return row_->released ? at : std::max(at, when_passed(now, row_->expires));
+  return std::max(at, std::min(when_takeable(now), next_look()));
+}
+
+boot_time lease::when_takeable(const reading& now) const {
+  if (row_->scale != self_.scale) return boot_time::never();
+  if (row_->epoch != epoch_) return when_passed(now, foreign_wait_end());
+  return row_->released ? now.boot : when_passed(now, row_->expires);
+}
+
+// Requires: the row is known.
+boot_time lease::next_look() const {
+  const bool polls = options_.poll_period.count() > 0;
+  return polls ? std::min(look_at_, *row_as_of_ + options_.poll_period) : look_at_;
 }
 
 }  // namespace hedgerow::core

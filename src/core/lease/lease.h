@@ -1,5 +1,6 @@
 #pragma once
-// Decides when to take, renew and give up the group's lease, and whether it may be used now.
+// Decides when to take, renew and give up a lease, a group's or a lock's, and whether it may be
+// used now.
 //
 // Pure: the same inputs in the same order give the same effects. Confined to one thread. Reads no
 // clock: each event comes with a reading that was taken after the event had happened; R9's pins
@@ -8,7 +9,8 @@
 // that may still act writes the new epoch into its own row.
 //
 // Followers never poll: they look at the store when the expiry they know of has passed, when the
-// holder says that it released, or once when it is gone.
+// holder says that it released, or once when it is gone. Candidates for a lock, who hear of nobody,
+// look each options.poll_period, and when they are told to.
 
 #include <optional>
 #include <string>
@@ -48,12 +50,12 @@ struct lost {
 struct released {
   fencing_token token = 0;
 };
-// The group was just created, or its store was replaced: nobody acts for so long (R8, F11).
+// The row was just created, or its store was replaced: nobody acts for so long (R8, F11).
 struct waiting {
   milliseconds how_long{};
   std::string why;
 };
-// This node can't compete: the group's LMAX is shorter than its lease (R4).
+// This node can't compete: the row's LMAX is shorter than its lease (R4).
 struct refused {
   std::string why;
 };
@@ -90,6 +92,13 @@ class lease {
   void on_holder_gone(const reading& now, lease_effects& out);
   // Gives the lease up, and does not compete for options.stand_back (C5).
   void stand_back(const reading& now, const std::string& why, lease_effects& out);
+  // Whether to compete; from the start it does, unless options.on_demand. Unwanted, it gives up
+  // what it holds (R7), and what a take that is under way may bring; it keeps what it knows of the
+  // row, so that the next take needs one statement.
+  void want(const reading& now, bool wanted, lease_effects& out);
+  // Somebody says that the row may have changed: reads it at once, but seldom more than a hundred
+  // times a second.
+  void look(const reading& now, lease_effects& out);
   // Gives the lease up for good.
   void resign(const reading& now, lease_effects& out);
   // A token that was granted at some time: later ones must be greater (R5).
@@ -109,10 +118,18 @@ class lease {
   instant expires() const { return held_->expires; }
   // The row as last heard of; may be stale.
   const std::optional<ports::lease_row>& known_row() const { return row_; }
+  // When the statement was sent whose reply known_row is; nothing before the first.
+  const std::optional<boot_time>& row_as_of() const { return row_as_of_; }
+  // A statement is under way that may change what is known of the row.
+  bool asking() const { return pending_.has_value() || releasing_.has_value(); }
   // The store's epoch as last seen; empty before the first answer.
   const std::string& epoch() const { return epoch_; }
   // Nothing is in flight that could make or keep this node a holder.
   bool idle() const { return !held_ && !pending_ && !releasing_ && !unsure_; }
+  // As far as is known, somebody else holds it and nothing is under way.
+  bool must_wait(const bounded_time& now) const {
+    return idle() && row_known_ && row_ && !takeable(now);
+  }
   boot_time next_wake(const reading& now) const;
 
  private:
@@ -130,12 +147,14 @@ class lease {
     ports::request_id id = 0;
     ports::lease_action action = ports::lease_action::read;
     instant expires;  // that the request asks for
+    boot_time sent;
     boot_time deadline;
   };
   struct releasing {
     fencing_token token = 0;
     ports::request_id id = 0;  // 0: to be sent again
-    boot_time deadline{};      // of the attempt
+    boot_time sent{};
+    boot_time deadline{};  // of the attempt
     boot_time give_up{};
   };
 
@@ -163,6 +182,8 @@ class lease {
   instant foreign_wait_end() const;
   microseconds lease_max() const;
   boot_time next_competing_wake(const reading& now) const;
+  boot_time when_takeable(const reading& now) const;
+  boot_time next_look() const;
 
   lease_options options_;
   lease_self self_;
@@ -178,11 +199,15 @@ class lease {
 
   bool row_known_ = false;
   std::optional<ports::lease_row> row_;
+  std::optional<boot_time> row_as_of_;
+  boot_time looked_at_{};  // when the last read was sent
+  boot_time look_at_ = boot_time::never();
   std::string epoch_;
   std::optional<instant> epoch_seen_;  // F11: T0, `latest` of a reading after epoch_ was first seen
   microseconds lease_max_seen_{};
   std::int64_t version_used_ = 0;
 
+  bool wanted_;
   bool resigned_ = false;
   bool refused_ = false;
   bool unsure_ = false;  // a take has an unknown outcome: the row may be ours

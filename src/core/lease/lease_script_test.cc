@@ -19,6 +19,8 @@
 //   hint N               where tokens should be by now
 //   news TOKEN +D, released TOKEN, gone    what the mesh says of the holder
 //   rank N, stand_back, resign, reincarnate
+//   on_demand            first of all: the lease of a lock
+//   want, unwant, look
 
 #include <cstdlib>
 #include <filesystem>
@@ -144,6 +146,12 @@ void player::run(const std::string& command, const std::string& first, const std
     s.act([&] { s.core.resign(s.now, s.out); });
   } else if (command == "reincarnate") {
     s.act([&] { s.core.reincarnate(s.now, incarnation{1, ++lives_}, s.out); });
+  } else if (command == "on_demand") {
+    s = lease_stand({.poll_period = milliseconds{750}, .on_demand = true});
+  } else if (command == "want" || command == "unwant") {
+    s.act([&] { s.core.want(s.now, command == "want", s.out); });
+  } else if (command == "look") {
+    s.act([&] { s.core.look(s.now, s.out); });
   } else {
     throw std::invalid_argument("not a command: " + command);
   }

@@ -18,6 +18,11 @@ struct lease_options {
   nanoseconds clock_watch{};
   // A leader that stepped down by C5 stands back for this long.
   nanoseconds stand_back = milliseconds{2000};
+  // While it is wanted and not held, what is known of the row is never older than this; zero: it is
+  // looked at only when somebody says so. For candidates that hear nothing of the holder.
+  nanoseconds poll_period{0};
+  // Wanted only when told so (lease::want), and for one tenure: not any more once that is over.
+  bool on_demand = false;
 
   // Four renewals fit in a lease, so three may fail.
   microseconds renew_period() const { return lease / 4; }
@@ -27,5 +32,8 @@ struct lease_options {
   }
   nanoseconds attempt_patience() const { return lease / 5; }
 };
+
+// How often a clock that is not trusted is looked at again.
+inline constexpr nanoseconds clock_retry = milliseconds{100};
 
 }  // namespace hedgerow::core

@@ -51,7 +51,7 @@ class world final : public ports::clock,
   void on_evicted(removal_reason) override {}
   void on_failed(const error& why) override { failed.push_back(why); }
   void on_store(bool, const std::string&) override {}
-  void on_clock(clock_status) override {}
+  void on_clock(clock_status, const std::string&) override {}
   void on_waiting(milliseconds, const std::string&) override {}
   void on_send_done(call_id, result<reply>) override {}
   void on_broadcast_reply(call_id, member_reply) override {}
