@@ -39,7 +39,8 @@ constexpr const char* overview =
     "  hedgerow agent --name a\n"
     "  hedgerow agent --name b\n"
     "  hedgerow members; hedgerow send hello\n\n"
-    "Every option may also come from the environment: --log-level from HEDGEROW_LOG_LEVEL.\n\n";
+    "Every option may also come from the environment: --log-level from HEDGEROW_LOG_LEVEL.\n"
+    "The command line wins.\n\n";
 
 CLI::App& add_command(CLI::App& app, command_line& line, const std::string& name,
                       const std::string& what, const std::string& more) {
@@ -60,6 +61,7 @@ void add_text(CLI::App& command, command_line& line) {
 void add_store_commands(CLI::App& app, command_line& line) {
   CLI::App& store = *app.add_subcommand("store", "What operators of the store need");
   store.require_subcommand(1);
+  store.footer("");  // not that of `hedgerow` itself
   CLI::App& sql = *store.add_subcommand("sql", "Print what a DBA runs once in PostgreSQL");
   sql.add_option("--role", line.role, "The role of the agents, for the grants")
       ->type_name("NAME")
@@ -100,16 +102,23 @@ void add_commands(CLI::App& app, command_line& line) {
       add_command(
           app, line, "agent", "Be a member of the group, until SIGTERM",
           "Prints what happens, one line each; `ready` once it is a member. SIGTERM or\n"
-          "Ctrl-C hands leadership over and leaves; a second one ends it at once.\n\n"
+          "Ctrl-C hands leadership over and leaves; a second one ends it at once. If it is no\n"
+          "member after --timeout it says so on stderr, and goes on trying.\n\n"
           "CMD gets the message on stdin and replies on stdout. Its environment has\n"
           "HEDGEROW_TOKEN, HEDGEROW_FROM, HEDGEROW_GROUP and HEDGEROW_REMAINING_MS. Another\n"
           "status than 0 is an error reply, with the last line of stderr. Its process\n"
           "group is killed at the deadline, when leadership ends, and when it has replied.\n\n"
           "Example:\n"
-          "  hedgerow agent --name a --zone rack1 --tag role=db --on-send 'tr a-z A-Z'\n"),
+          "  hedgerow agent --name a --zone rack1 --tag role=db --on-send 'tr a-z A-Z'\n"
+          "  hedgerow agent --store postgres://app@db/mydatabase --insecure --listen "
+          "0.0.0.0:7400\n"),
       line.agent);
-  add_command(app, line, "members", "Show who is in the group",
-              "Example:\n  hedgerow members\n  hedgerow members --json | jq -r '.members[].name'\n")
+  add_command(
+      app, line, "members", "Show who is in the group",
+      "STATE is joining, up, leaving or, where some can't reach it, degraded. TAGS and ZONE\n"
+      "are what the member was started with; INCARNATION is another after each start.\n\n"
+      "Example:\n  hedgerow members\n  hedgerow members --json | jq -r '.members[].name'\n"
+      "  hedgerow members --from-store   # also when no agent is left\n")
       .add_flag("--from-store", line.from_store, "Read the group's rows, ask no agent")
       ->envname("HEDGEROW_FROM_STORE");
   add_command(app, line, "leader", "Show who leads, waiting for a leader if need be",
@@ -126,21 +135,35 @@ void add_commands(CLI::App& app, command_line& line) {
   add_command(
       app, line, "watch", "Follow members and leader, until Ctrl-C",
       "Begins with the present state; finds another agent when the one it follows is gone.\n"
-      "\nExample:\n  hedgerow watch --json | jq -c 'select(.event == \"leader\")'\n");
+      "Until then --timeout only says when to complain on stderr.\n"
+      "\nExample:\n  hedgerow watch\n  hedgerow watch --json | jq -c 'select(.event == "
+      "\"leader\")'\n");
   add_text(add_command(app, line, "send", "Send a message to the leader and print its reply",
+                       "Handled once, by a leader under its lease, or an exit code says what is\n"
+                       "known. --timeout is also the handler's deadline.\n\n"
                        "Example:\n  hedgerow send 'run the nightly job' && echo done\n"
                        "  hedgerow send --timeout 30s - < job.bin > answer.bin\n"),
            line);
-  add_text(add_command(app, line, "broadcast", "Send a message to every member",
-                       "Example:\n  hedgerow broadcast 'reload'\n\n"
-                       "Exits with 0 if all replied, 5 if any outcome is unknown, 4 if any member\n"
-                       "certainly did not execute it, 1 if a handler failed.\n"),
+  add_text(add_command(
+               app, line, "broadcast", "Send a message to every member",
+               "Prints one line for each member of the view: its name, the outcome, its reply.\n\n"
+               "Example:\n  hedgerow broadcast 'reload'\n\n"
+               "Exits with 0 if all replied, 5 if any outcome is unknown, 4 if any member\n"
+               "certainly did not execute it, 1 if a handler failed.\n"),
            line);
   add_store_commands(app, line);
   add_lock(app, line.lock);
-  app.add_subcommand("help", "Explain a command")
-      ->add_option("command", line.topic, "The command")
-      ->type_name("COMMAND");
+  CLI::App& help = *app.add_subcommand("help", "Explain a command");
+  help.footer("Example:\n  hedgerow help send\n");
+  help.add_option("COMMAND", line.topic, "The command; nothing explains them all")->type_name("");
+}
+
+// One word for them, as in all of our texts.
+void call_them_commands(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->group("Commands");
+    call_them_commands(*command);
+  }
 }
 
 const CLI::App* find_command(const CLI::App& app, const std::string& name) {
@@ -204,7 +227,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "hedgerow " HEDGEROW_VERSION);
   app.footer(overview + std::string(exit_codes_text));
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   add_commands(app, line);
+  call_them_commands(app);
   // CLI11 reports with exceptions; none of them leaves this function.
   try {
     app.parse(argc, argv);

@@ -107,8 +107,9 @@ void add_shared_options(CLI::App& command, shared_options& into) {
            "Where the group keeps its rows: a path, sqlite:///path, or\n"
            "postgres://user@host[,host]/database (default: hedgerow.db in\n"
            "the user's state directory)");
-  add_text(command, "--agent", into.agent, "HOST:PORT",
-           "An agent to talk to, instead of one found through the store")
+  add_text(
+      command, "--agent", into.agent, "HOST:PORT",
+      "For all but agents: the agent to talk to, instead of one that is\nfound through the store")
       ->check(check_host_and_port);
   add_duration(command, "--lease", into.lease,
                "For agents: how long a silent leader keeps its lease, 100ms to 1h");
@@ -116,7 +117,7 @@ void add_shared_options(CLI::App& command, shared_options& into) {
                "How long to try: 500ms, 3s, 2m; a bare number is seconds");
   from_environment(command.add_flag(
       "--insecure", into.insecure,
-      "Plain text beyond loopback: everybody on the network can read\nand write it"));
+      "Allow plain text beyond loopback: everybody on the network can\nread and write it"));
   from_environment(command.add_flag("--json", into.json, "For programs: JSON on stdout"));
   add_log_level(command, into.log_level);
 }
@@ -189,7 +190,8 @@ void add_agent_options(CLI::App& command, agent_settings& into) {
             for (const std::string& text : all)
               add_tag(into.tags, text);
           },
-          "Shown in the member list; repeat it for more (Env:HEDGEROW_TAG, with commas between)")
+          "Shown in the member list; repeat it for more\n"
+          "(Env:HEDGEROW_TAG, with commas between)")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all();
@@ -197,7 +199,7 @@ void add_agent_options(CLI::App& command, agent_settings& into) {
       command.add_option("--handlers", into.handlers, "How many CMDs may run at once, 1 to 256")
           ->type_name("N")
           ->capture_default_str()
-          ->check(CLI::Range(1u, 256u)));
+          ->check(CLI::Range(1u, 256u).description("")));
   command.callback([&into] {
     if (into.tags.empty()) add_tags_from_environment(into.tags);
   });
