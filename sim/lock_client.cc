@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -97,10 +98,10 @@ void lock_client::want() {
 
 void lock_client::give_back() {
   busy_ = true;
-  // R7: over before anything is said.
-  if (held_ != 0) in_.checker.on_over(me_, held_);
-  held_ = 0;
+  const fencing_token token = std::exchange(held_, 0);
+  // What was due before may be told from within this call.
   engine_->release();
+  in_.checker.on_over(me_, token);
 }
 
 void lock_client::stop() {
