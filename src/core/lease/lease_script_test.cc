@@ -252,7 +252,7 @@ std::string replay(const std::string& script) {
 }
 
 std::filesystem::path folder() {
-  return std::filesystem::path(__FILE__).parent_path() / "testdata";
+  return HEDGEROW_LEASE_SCRIPTS;
 }
 
 std::vector<std::string> scripts() {
