@@ -145,6 +145,7 @@ class view_leader {
   void verify(const member& who, std::optional<member> joiner, bool twice, view_effects& out);
   void resolve(boot_time now, const incarnation& who, const check& done, bool gone,
                view_effects& out);
+  std::size_t joining() const;
   void admit(const member& who, view_effects& out);
   void remove(const incarnation& who, removal_reason reason);
   view decide(std::vector<removal>& removed) const;
