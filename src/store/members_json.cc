@@ -48,7 +48,8 @@ bool is_utf8(std::string_view s) {
 }
 
 std::string to_text(const std::string& bytes) {
-  if (is_utf8(bytes) && !bytes.starts_with(hex_mark)) return bytes;
+  const bool zero = bytes.find('\0') != std::string::npos;
+  if (is_utf8(bytes) && !zero && !bytes.starts_with(hex_mark)) return bytes;
   std::string text(hex_mark);
   for (const char c : bytes)
     text += fmt::format("{:02x}", static_cast<std::uint8_t>(c));
