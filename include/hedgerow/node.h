@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <hedgerow/counters.h>
 #include <hedgerow/error.h>
 #include <hedgerow/leadership.h>
 #include <hedgerow/member.h>
@@ -67,6 +68,9 @@ class node {
   const std::string& name() const;
   const std::string& address() const;  // that it advertises
   hedgerow::incarnation incarnation() const;
+
+  // What its connections have come to since the start, in a fixed order; also after stop().
+  std::vector<counter> counters() const;
 
   // Hands leadership over, leaves the group and ends all calls; blocks for at most about 2 s, even
   // if the store hangs. Nothing of this node acts after it has returned. Idempotent.

@@ -53,7 +53,7 @@ struct options {
   // From 100 ms to 1 h; shorter leases need a store that answers in less than a fifth of them.
   std::chrono::milliseconds lease{3000};
   std::string zone;                                 // for the choice of observers; may be empty
-  std::map<std::string, std::string> tags;          // up to 8 KiB in all
+  std::map<std::string, std::string> tags;          // up to 256, and 8 KiB in all
   std::size_t payload_bytes_max = 4 * 1024 * 1024;  // of a message or a reply; up to 64 MiB
   unsigned handler_threads = 8;                     // of the pool; 1 to 256
   log_sink log;                                     // empty is silence

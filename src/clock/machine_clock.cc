@@ -13,6 +13,7 @@ namespace hedgerow::clock {
 namespace {
 
 constexpr std::int64_t ns_per_second = 1'000'000'000;
+constexpr std::int64_t seconds_max = 9'000'000'000;
 constexpr ino_t initial_time_namespace = 0xEFFFFFFA;  // TIME_NS_INIT_INO of <linux/nsfs.h>
 
 std::optional<std::int64_t> read_ns(clockid_t id) noexcept {
@@ -52,6 +53,8 @@ bool parse_boot_offset(std::string_view text, std::int64_t& offset_ns) {
   std::int64_t ns = 0;
   while (in >> name >> whole >> ns) {
     if (name != "boottime" && name != "7") continue;
+    // Beyond it the sum would not fit; the kernel allows far less.
+    if (whole < -seconds_max || whole > seconds_max || ns < 0 || ns >= ns_per_second) return false;
     offset_ns = whole * ns_per_second + ns;
     return true;
   }

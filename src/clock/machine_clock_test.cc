@@ -77,6 +77,9 @@ TEST(machine_clock, reads_the_offset_of_a_time_namespace) {
   EXPECT_EQ(offset, -2'750'000'000);
   EXPECT_FALSE(parse_boot_offset("monotonic 5 6\n", offset));
   EXPECT_FALSE(parse_boot_offset("", offset));
+  for (const char* odd : {"boottime 9223372036854775807 0", "boottime -9999999999 0",
+                          "boottime 1 1000000000", "boottime 1 -1"})
+    EXPECT_FALSE(parse_boot_offset(odd, offset)) << odd;
 }
 
 }  // namespace

@@ -11,7 +11,10 @@ inline constexpr std::size_t address_bytes_max = 255;
 inline constexpr std::size_t zone_bytes_max = 255;
 inline constexpr std::size_t machine_bytes_max = 16;
 inline constexpr std::size_t tags_bytes_max = 8 * 1024;  // all keys and values of one member
+inline constexpr std::size_t tags_max = 256;             // of one member
 inline constexpr std::size_t members_max = 512;
+// At once: fewer than the observers of one (D1), so that each has somebody who can vouch for it.
+inline constexpr std::size_t joining_max = 8;
 inline constexpr std::size_t removed_kept_max = 32;
 
 inline constexpr std::size_t payload_bytes_default = 4 * 1024 * 1024;
@@ -21,6 +24,7 @@ inline constexpr std::size_t control_bytes_max = 6 * 1024 * 1024;
 inline constexpr std::size_t error_text_bytes_max = 4 * 1024;
 
 inline constexpr std::size_t connection_queue_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t held_bytes_max = 256 * 1024 * 1024;  // for all slow peers of a node
 inline constexpr std::size_t connections_max = 4096;
 inline constexpr std::size_t calls_in_flight_max = 64 * 1024;  // of one node or client
 inline constexpr std::size_t handler_queue_max = 1024;

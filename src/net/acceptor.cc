@@ -1,5 +1,6 @@
 #include "net/acceptor.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,8 +21,11 @@
 namespace hedgerow::net {
 namespace {
 
-constexpr int backlog = 512;
+// What does not fit is dropped by the kernel, and tried again a second later: a burst of strangers
+// must not cost an honest one that second.
+constexpr int backlog = 4096;
 constexpr int accepts_per_turn = 64;
+constexpr rlim_t reserved_descriptors_max = 64;
 constexpr auto pause_length = std::chrono::milliseconds(50);
 
 std::string text_of(int error) {
@@ -29,6 +34,15 @@ std::string text_of(int error) {
 
 int open_spare() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+// The kernel hands out the lowest free descriptor: one near the limit is among the last. The limit
+// is asked for anew, for it may be changed from outside.
+bool is_scarce(int handle) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+  const rlim_t reserve = std::min<rlim_t>(reserved_descriptors_max, limit.rlim_cur / 8);
+  return static_cast<rlim_t>(handle) >= limit.rlim_cur - reserve;
 }
 
 result<tcp::endpoint> resolve(const host_port& wanted) {
@@ -77,17 +91,6 @@ int bind_and_listen(int handle, const tcp::endpoint& at) {
 
 }  // namespace
 
-void rare_log::write(const std::string& text) {
-  const boot_time now = boot_now();
-  if (now < next_) {
-    ++skipped_;
-    return;
-  }
-  next_ = now + seconds(1);
-  const auto skipped = std::exchange(skipped_, 0);
-  to_.write(level_, skipped == 0 ? text : fmt::format("{} ({} more since)", text, skipped));
-}
-
 result<listening_socket> listen_on(event_loop::impl& loop, const listen_options& options) {
   const auto wanted = parse_host_port(options.listen);
   if (!wanted) return tl::unexpected<error>(wanted.error());
@@ -115,8 +118,8 @@ result<listening_socket> listen_on(event_loop::impl& loop, const listen_options&
   return out;
 }
 
-acceptor::acceptor(event_loop::impl& loop, tcp::acceptor socket, ports::log& log,
-                   std::function<bool()> wanted, std::string farewell, handler accepted)
+acceptor::acceptor(event_loop::impl& loop, tcp::acceptor socket, bookkeeper& books,
+                   std::function<bool(bool)> wanted, std::string farewell, handler accepted)
     : loop_(loop),
       protocol_(socket.local_endpoint().protocol()),
       socket_(std::move(socket)),
@@ -124,7 +127,7 @@ acceptor::acceptor(event_loop::impl& loop, tcp::acceptor socket, ports::log& log
       wanted_(std::move(wanted)),
       farewell_(std::move(farewell)),
       accepted_(std::move(accepted)),
-      log_(log, severity::warning),
+      books_(books),
       spare_(open_spare()) {}
 
 acceptor::~acceptor() {
@@ -166,9 +169,8 @@ acceptor::step acceptor::accept_one() {
   const int handle =
       ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (handle >= 0) {
-    if (!wanted_()) {
-      turn_away(handle);
-      log_.write("too many connections: turning new ones away");
+    if (!wanted_(is_scarce(handle))) {
+      refuse(handle, "too many connections");
       return step::again;
     }
     tcp::socket socket(loop_.context);
@@ -193,7 +195,7 @@ acceptor::step acceptor::accept_one() {
     case EINVAL:
     case ENOTSOCK:
     case EOPNOTSUPP:
-      log_.write(fmt::format("cannot accept connections: {}", text_of(errno)));
+      books_.note(occurrence::connections_turned_away, "all", text_of(errno));
       return step::pause;
     default:  // of the connection that was to be accepted, not of ours
       return step::again;
@@ -201,10 +203,11 @@ acceptor::step acceptor::accept_one() {
 }
 
 acceptor::step acceptor::out_of_descriptors(int error) {
-  log_.write(fmt::format("turning connections away: {}", text_of(error)));
   if (spare_ >= 0) ::close(spare_);
   const int handle = ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
-  if (handle >= 0) turn_away(handle);
+  books_.note(occurrence::descriptors_exhausted, handle >= 0 ? peer_of(handle) : "nobody",
+              text_of(error));
+  if (handle >= 0) refuse(handle, text_of(error));
   spare_ = open_spare();
   return handle >= 0 ? step::again : step::pause;
 }
@@ -214,6 +217,11 @@ void acceptor::pause() {
   pause_.async_wait([self = shared_from_this()](const boost_error&) {
     if (self->socket_.is_open()) self->wait();
   });
+}
+
+void acceptor::refuse(int handle, std::string_view why) {
+  books_.note(occurrence::connections_turned_away, peer_of(handle), why);
+  turn_away(handle);
 }
 
 // Ends with FIN and not with RST, which would mean that nobody is here: see stream::close.

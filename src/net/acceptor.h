@@ -1,32 +1,19 @@
 #pragma once
 // A listening socket that outlives every trouble of accepting.
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <hedgerow/error.h>
 
 #include "net/address.h"
 #include "net/asio.h"
 #include "net/loop_impl.h"
-#include "ports/log.h"
+#include "net/tally.h"
 
 namespace hedgerow::net {
-
-// Says the same thing at most once a second.
-class rare_log {
- public:
-  rare_log(ports::log& to, severity level) : to_(to), level_(level) {}
-  void write(const std::string& text);
-
- private:
-  ports::log& to_;
-  severity level_;
-  boot_time next_{};
-  std::uint64_t skipped_ = 0;
-};
 
 struct listen_options {
   std::string listen;
@@ -49,10 +36,11 @@ class acceptor : public std::enable_shared_from_this<acceptor> {
  public:
   using handler = std::function<void(tcp::socket)>;
 
-  // `wanted` is asked before a connection is handed on; who is not wanted gets `farewell`, whole
-  // bytes of a frame, and the end.
-  acceptor(event_loop::impl& loop, tcp::acceptor socket, ports::log& log,
-           std::function<bool()> wanted, std::string farewell, handler accepted);
+  // `wanted` is asked before a connection is handed on, `scarce` when few descriptors are left: the
+  // last ones are for the node's own dials, files and handlers. Who is not wanted gets `farewell`,
+  // whole bytes of a frame, and the end.
+  acceptor(event_loop::impl& loop, tcp::acceptor socket, bookkeeper& books,
+           std::function<bool(bool scarce)> wanted, std::string farewell, handler accepted);
   ~acceptor();
   acceptor(const acceptor&) = delete;
   acceptor& operator=(const acceptor&) = delete;
@@ -69,15 +57,16 @@ class acceptor : public std::enable_shared_from_this<acceptor> {
   step out_of_descriptors(int error);
   void pause();
   void turn_away(int handle);
+  void refuse(int handle, std::string_view why);
 
   event_loop::impl& loop_;
   tcp protocol_;
   tcp::acceptor socket_;
   asio::steady_timer pause_;
-  std::function<bool()> wanted_;
+  std::function<bool(bool)> wanted_;
   std::string farewell_;
   handler accepted_;
-  rare_log log_;
+  bookkeeper& books_;
   int spare_ = -1;  // given up to accept, and turn away, a connection when there is no other left
 };
 

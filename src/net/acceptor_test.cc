@@ -221,14 +221,15 @@ TEST_F(stranger_test, is_cut_off_for_nonsense_after_the_handshake) {
 
 TEST_F(stranger_test, is_turned_away_when_there_are_too_many) {
   transport_options options;
-  options.strangers_max = 3;
+  options.connections_max = 3;
   start(options);
-  std::vector<std::unique_ptr<raw_socket>> idle;
+  std::vector<std::unique_ptr<raw_socket>> busy;
   for (int i = 0; i < 3; ++i) {
-    idle.push_back(std::make_unique<raw_socket>());
-    idle.back()->connect(server.net->address());
+    busy.push_back(std::make_unique<raw_socket>());
+    busy.back()->connect(server.net->address());
+    busy.back()->say(hello_frame());
   }
-  settle();
+  ASSERT_TRUE(until([&] { return server.opened.size() == 3; }));
   raw_socket late;
   late.connect(server.net->address());
   late.say(hello_frame());  // closing with bytes unread must not look like a dead host
@@ -242,7 +243,7 @@ TEST_F(stranger_test, is_turned_away_when_there_are_too_many) {
   other.net->dial(server.net->address(), {}, seconds(10));
   ASSERT_TRUE(until([&] { return !other.failed.empty(); }));
   EXPECT_EQ(other.failed.back().why, ports::dial_failure::rejected);
-  idle.clear();
+  busy.clear();
   settle();
   expect_alive();
 }

@@ -1,5 +1,6 @@
 #include "net/address.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/core.h>
@@ -21,11 +22,13 @@ result<host_port> parse_host_port(std::string_view text) {
   if (colon == std::string_view::npos) return malformed(text);
   std::string_view host = text.substr(0, colon);
   const std::string_view digits = text.substr(colon + 1);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.empty() || host.find_first_of(":[]") != std::string_view::npos) {
-    return malformed(text);
-  }
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (brackets) host = host.substr(1, host.size() - 2);
+  // A zero byte would end the name on its way to the resolver.
+  const auto strange = [brackets](char c) {
+    return c == '[' || c == ']' || (c >= 0 && c <= ' ') || c == '\x7f' || (c == ':' && !brackets);
+  };
+  if (host.empty() || std::any_of(host.begin(), host.end(), strange)) return malformed(text);
   host_port out;
   out.host = host;
   const auto [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);

@@ -16,8 +16,9 @@ TEST(address, reads_and_writes) {
 }
 
 TEST(address, refuses_what_is_none) {
-  for (const char* text : {"", "localhost", ":7000", "h:", "h:x", "h:1x", "h:-1", "h:65536", "h: 1",
-                           "::1:7000", "[::1]", "[]:1", "[::1:7000", "a:b:1"}) {
+  for (const char* text :
+       {"", "localhost", ":7000", "h:", "h:x", "h:1x", "h:-1", "h:65536", "h: 1", "::1:7000",
+        "[::1]", "[]:1", "[::1:7000", "a:b:1", "[[]:1", "[a]]:1", "a b:1", "a\n:1"}) {
     EXPECT_FALSE(parse_host_port(text)) << text;
   }
 }

@@ -58,9 +58,9 @@ TEST(advertise, is_refused_where_nobody_could_dial_it) {
                                                      {"::1", "brackets"},
                                                      {":7000", "host:port"},
                                                      {"[", "host:port"},
-                                                     {"a b", "neither"},
+                                                     {"a b", "not an address"},
                                                      {"a/b:1", "neither"},
-                                                     {std::string("a\0b", 3), "neither"},
+                                                     {std::string("a\0b", 3), "not an address"},
                                                      {"node:70000", "host:port"},
                                                      {std::string(300, 'n'), "host:port"}};
   for (const auto& [wish, words] : bad) {

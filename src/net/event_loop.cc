@@ -52,6 +52,13 @@ void event_loop::impl::run_inbox() {
 }
 
 void event_loop::impl::end_turn() {
+  // The alarm's own event may be behind those of a thousand busy sockets.
+  if (on_wake && wanted <= boot_now()) {
+    wanted = boot_time::never();
+    ++depth;
+    on_wake();
+    --depth;
+  }
   for (turn_hook* hook : hooks)
     hook->on_turn_end();
 }

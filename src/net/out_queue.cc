@@ -37,23 +37,30 @@ bool out_queue::push(const message::any& what) {
     return false;
   }
   to.bytes += added;
+  const std::size_t shared =
+      wire::type_of(what) == wire::frame_type::request ? as_view(*rest).size() : 0;
   if (join) {
     to.frames.back().payload = std::move(*rest);
   } else {
-    to.frames.push_back({std::move(own), std::move(*rest), 0, is_bulk});
+    to.frames.push_back({std::move(own), std::move(*rest), 0, is_bulk, 0});
   }
+  to.frames.back().held += added - shared;
+  held_ += added - shared;
   return true;
 }
 
 void out_queue::push_frame(std::string frame) {
   control_.bytes += frame.size();
-  control_.frames.push_back({std::move(frame), nullptr, 0, false});
+  held_ += frame.size();
+  const std::size_t size = frame.size();
+  control_.frames.push_back({std::move(frame), nullptr, 0, false, size});
 }
 
 void out_queue::clear() {
   current_.reset();
   control_ = {};
   bulk_ = {};
+  held_ = 0;
 }
 
 std::size_t out_queue::gather(std::span<iovec> pieces) const {
@@ -93,6 +100,7 @@ void out_queue::sent(std::size_t count) {
 }
 
 void out_queue::finish_current() {
+  held_ -= current_->held;
   if (current_->text.capacity() <= 2 * shared_chunk_bytes) spare_ = std::move(current_->text);
   current_.reset();
 }

@@ -30,6 +30,10 @@ class out_queue {
   bool empty() const { return !current_ && control_.frames.empty() && bulk_.frames.empty(); }
   void clear();
 
+  // What the other side makes us hold until it reads: all but the payloads of requests, which are
+  // our own and may be shared with other queues.
+  std::size_t held() const { return held_; }
+
   // The next bytes to write; returns how many pieces it has filled. Valid until the next change.
   std::size_t gather(std::span<iovec> pieces) const;
   // The first `count` gathered bytes have been written.
@@ -42,6 +46,7 @@ class out_queue {
     bytes payload;
     std::size_t done = 0;
     bool bulk = false;
+    std::size_t held = 0;
 
     std::size_t size() const { return text.size() + as_view(payload).size(); }
   };
@@ -57,6 +62,7 @@ class out_queue {
   std::optional<chunk> current_;  // written in part: nothing may go before its end
   lane control_;
   lane bulk_;
+  std::size_t held_ = 0;
   std::string spare_;  // the memory of the last chunk that was written
 };
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include <fmt/core.h>
 
@@ -106,9 +107,12 @@ void session::on_readable() {
   }
   if (got.bytes > 0) {
     reader_.arrived(got.bytes);
+    heard_at_ = boot_now();
     take_frames();
   }
-  if (state_ != state::closed) wait_readable();
+  if (state_ == state::closed) return;
+  watch_reading(got.bytes);
+  wait_readable();
 }
 
 // Waits for the other side's end: closing earlier, with bytes unread, would be a RST. Whoever has
@@ -128,14 +132,7 @@ void session::take_frames() {
   while (state_ == state::greeting || state_ == state::open) {
     auto next = reader_.next();
     if (!next) {
-      const std::string text = "protocol error: " + next.error().message();
-      if (state_ == state::open) {
-        over({ending::kind::closed, {}, {}, text});
-      } else if (dialer_) {
-        dial_failed(ports::dial_failure::rejected, text);
-      } else {
-        over({});
-      }
+      on_malformed(next.error().message());
       return;
     }
     if (!*next) return;
@@ -149,22 +146,41 @@ void session::handle(wire::frame&& in) {
     return;
   }
   auto what = wire::decode(std::move(in));
-  if (what) {
-    host_.on_session_message(*this, std::move(*what));
+  if (!what) {
+    on_malformed(what.error().message());
+    return;
+  }
+  if (!dialer_ && std::holds_alternative<message::request>(*what)) ++owed_;
+  reading_.idle();
+  host_.on_session_message(*this, std::move(*what));
+}
+
+void session::on_malformed(const std::string& why) {
+  const std::string text = "protocol error: " + why;
+  if (state_ == state::open) {
+    cut(occurrence::frames_malformed, text);
+  } else if (dialer_) {
+    note(occurrence::handshakes_malformed, why);
+    dial_failed(ports::dial_failure::rejected, text);
   } else {
-    over({ending::kind::closed, {}, {}, "protocol error: " + what.error().message()});
+    note(occurrence::handshakes_malformed, why);
+    over({});
   }
 }
 
 void session::opened(const ports::peer& other) {
   state_ = state::open;
-  reader_.set_stage(wire::stage::open);
+  const bool client = !dialer_ && other.role == ports::peer_role::client;
+  reader_.set_stage(client ? wire::stage::open_to_client : wire::stage::open);
   timer_.cancel();
   host_.on_session_open(*this, other);
 }
 
 bool session::send(const message::any& what) {
-  if (state_ != state::open || write_error_ != 0 || !queue_.push(what)) return false;
+  if (state_ != state::open || write_error_ != 0) return false;
+  if (owed_ > 0 && std::holds_alternative<message::reply>(what)) --owed_;
+  if (!queue_.push(what)) return false;
+  update_held();
   if (!flush_wanted_ && !write_waiting_) {
     flush_wanted_ = true;
     host_.wants_flush(shared_from_this());
@@ -176,7 +192,9 @@ void session::flush() {
   flush_wanted_ = false;
   if (!stream_ || state_ == state::closed || write_waiting_) return;
   write_some();
+  update_held();
   if (!queue_.empty()) {
+    host_.wants_watch();
     wait_writable();
   } else if (state_ == state::closing) {
     stream_->end_writing();
@@ -200,7 +218,15 @@ void session::write_some() {
       return;
     }
     queue_.sent(put.bytes);
-    if (put.bytes < wanted) return;
+    if (put.bytes < wanted) {
+      writing_.moved(boot_now(), put.bytes);
+      return;
+    }
+  }
+  if (queue_.empty()) {
+    writing_.idle();
+  } else {
+    writing_.restart(boot_now());
   }
 }
 
@@ -224,6 +250,7 @@ void session::drop() {
   connector_.reset();
   if (stream_) stream_->close();
   queue_.clear();
+  host_.on_held(-static_cast<std::ptrdiff_t>(std::exchange(held_, 0)));
 }
 
 void session::set_deadline(nanoseconds from_now) {
@@ -240,9 +267,10 @@ void session::on_deadline() {
   if (state_ == state::open || timer_.expiry() > std::chrono::steady_clock::now()) return;
   if (dialer_ && state_ != state::closing) {
     dial_failed(ports::dial_failure::silent, fmt::format("no answer from {} in time", address_));
-  } else {
-    over({});
+    return;
   }
+  if (state_ == state::greeting) note(occurrence::handshakes_timed_out, "no whole hello in time");
+  over({});
 }
 
 // The other side's end, or an error: of reading, or of writing before.
@@ -254,6 +282,8 @@ void session::lost(int error) {
   } else if (dialer_) {
     dial_failed(failure_of(error), fmt::format("{} did not answer: {}", address_, text));
   } else {
+    // Whoever looks whether a port is open does this, and is not worth a line.
+    if (state_ == state::greeting) host_.books().add(occurrence::handshakes_abandoned);
     over({});
   }
 }

@@ -1,11 +1,14 @@
 #pragma once
 // One connection: handshake, frames in, frames out.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <hedgerow/error.h>
 
@@ -13,7 +16,9 @@
 #include "net/connector.h"
 #include "net/loop_impl.h"
 #include "net/out_queue.h"
+#include "net/progress.h"
 #include "net/stream.h"
+#include "net/tally.h"
 #include "ports/transport.h"
 #include "wire/frame.h"
 #include "wire/handshake.h"
@@ -40,6 +45,7 @@ class session_host {
     std::size_t payload_limit = 0;
     std::size_t queue_bytes_max = 0;
     nanoseconds handshake_timeout{};
+    nanoseconds stall_timeout{};
     nanoseconds linger{};
     bool allow_non_loopback = false;
   };
@@ -49,6 +55,11 @@ class session_host {
   virtual const ports::peer& self() const = 0;
   // Where all sessions receive, one after the other.
   virtual std::span<char> scratch() = 0;
+  virtual bookkeeper& books() = 0;
+  // The session buffers so many bytes more for its peer, or less.
+  virtual void on_held(std::ptrdiff_t change) = 0;
+  // Asks for check_progress() from time to time.
+  virtual void wants_watch() = 0;
   // Asks for a flush() at the end of this turn.
   virtual void wants_flush(std::shared_ptr<session> who) = 0;
   virtual void on_session_open(session& who, const ports::peer& other) = 0;
@@ -71,6 +82,13 @@ class session : public std::enable_shared_from_this<session> {
 
   ports::connection_id id() const { return id_; }
   bool is_closed() const { return state_ == state::closed; }
+  bool is_dialer() const { return dialer_; }
+  // Of an accepted, open connection to which no reply is owed: when it was last heard. Else
+  // never().
+  boot_time idle_since() const;
+  std::size_t held() const { return held_; }
+  // Since when the other side has not moved enough of what is under way; never() if nothing is.
+  boot_time waiting_since() const { return std::min(reading_.since(), writing_.since()); }
 
   // False: not open, or its queue is full.
   [[nodiscard]] bool send(const message::any& what);
@@ -80,6 +98,14 @@ class session : public std::enable_shared_from_this<session> {
   void close();
   // At once. No calls to the host from now on.
   void drop();
+  // The same, after the whole bytes of a last frame.
+  void drop_with(const std::string& farewell);
+  // Ends what has stalled, with a call to the host. Returns whether something is still under way.
+  bool check_progress(boot_time now, bool paused);
+  // Counts it, with a word to the log.
+  void note(occurrence what, std::string_view text);
+  // Ends it, with a call to the host.
+  void cut(occurrence why, const std::string& text);
 
  private:
   enum class state : std::uint8_t { connecting, greeting, open, closing, closed };
@@ -90,9 +116,12 @@ class session : public std::enable_shared_from_this<session> {
   void wait_readable();
   void wait_writable();
   void on_readable();
+  void watch_reading(std::size_t arrived);
+  void update_held();
   void discard_input();
   void take_frames();
   void handle(wire::frame&& in);
+  void on_malformed(const std::string& why);
   void on_hello(std::string_view body);
   void on_answer(const wire::frame& in);
   void on_welcome(std::string_view body);
@@ -116,6 +145,11 @@ class session : public std::enable_shared_from_this<session> {
   bool flush_wanted_ = false;
   bool input_ended_ = false;  // while closing
   int write_error_ = 0;
+  std::size_t owed_ = 0;  // replies
+  std::size_t held_ = 0;  // as the host knows it
+  boot_time heard_at_{};
+  progress reading_;
+  progress writing_;
   incarnation expected_;
   std::string address_;  // dialed
   std::shared_ptr<connector> connector_;

@@ -19,6 +19,26 @@ std::string version_text(std::uint32_t theirs) {
   return fmt::format("protocol version {} here, {} there", wire::protocol_version, theirs);
 }
 
+occurrence occurrence_of(wire::rejection_code code) {
+  switch (code) {
+    case wire::rejection_code::wrong_version:
+      return occurrence::handshakes_wrong_version;
+    case wire::rejection_code::wrong_group:
+      return occurrence::handshakes_wrong_group;
+    case wire::rejection_code::other_incarnation:
+      return occurrence::handshakes_wrong_incarnation;
+    case wire::rejection_code::not_ready:
+      return occurrence::handshakes_not_ready;
+    case wire::rejection_code::oneself:
+      return occurrence::handshakes_from_oneself;
+    case wire::rejection_code::too_many:
+      return occurrence::connections_turned_away;
+    case wire::rejection_code::malformed:
+      break;
+  }
+  return occurrence::handshakes_malformed;
+}
+
 }  // namespace
 
 void session::on_hello(std::string_view body) {
@@ -69,6 +89,7 @@ std::optional<wire::rejection> session::objection(const wire::hello& hello) cons
 }
 
 void session::reject(const wire::rejection& why) {
+  note(occurrence_of(why.code), why.text);
   std::string frame;
   if (!wire::encode(why, frame)) {
     over({});

@@ -2,14 +2,20 @@
 
 #include <cerrno>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+
+#include "net/address.h"
 
 namespace hedgerow::net {
 namespace {
 
 constexpr int unsent_bytes_max = 256 * 1024;
+constexpr int keepalive_idle_s = 60;
+constexpr int keepalive_interval_s = 10;
+constexpr int keepalive_probes = 3;
 
 bool would_block(int error) {
   return error == EAGAIN || error == EINTR;
@@ -17,12 +23,34 @@ bool would_block(int error) {
 
 }  // namespace
 
+std::string peer_of(int handle) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  char host[INET6_ADDRSTRLEN] = {};
+  if (getpeername(handle, reinterpret_cast<sockaddr*>(&at), &size) != 0) return "nobody";
+  if (at.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(at);
+    inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+    return to_string(host_port{host, ntohs(v4.sin_port)});
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(at);
+  inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+  return to_string(host_port{host, ntohs(v6.sin6_port)});
+}
+
 void stream::tune() {
-  // Both are improvements; a kernel that refuses them is slower, not wrong.
+  // All are improvements; a kernel that refuses them is slower, not wrong.
   const int on = 1;
   setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max,
              sizeof unsent_bytes_max);
+  setsockopt(socket_.native_handle(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_KEEPIDLE, &keepalive_idle_s,
+             sizeof keepalive_idle_s);
+  setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_KEEPINTVL, &keepalive_interval_s,
+             sizeof keepalive_interval_s);
+  setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_KEEPCNT, &keepalive_probes,
+             sizeof keepalive_probes);
 }
 
 io_outcome stream::read(std::span<char> into) {

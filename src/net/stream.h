@@ -20,13 +20,18 @@ struct io_outcome {
   int error = 0;     // errno
 };
 
+// Who is at the other end, as host:port; for the log.
+std::string peer_of(int handle);
+
 class stream {
  public:
   explicit stream(tcp::socket socket) : socket_(std::move(socket)) {}
 
   // Small writes leave at once, and little of what is written waits in the kernel, where control
-  // frames could not overtake it any more.
+  // frames could not overtake it any more. A peer whose host is gone is noticed in 90 s.
   void tune();
+
+  std::string peer() const { return peer_of(handle()); }
 
   io_outcome read(std::span<char> into);
   io_outcome write(std::span<const iovec> pieces);
@@ -48,6 +53,8 @@ class stream {
   void close();
 
  private:
+  int handle() const { return const_cast<tcp::socket&>(socket_).native_handle(); }
+
   tcp::socket socket_;
 };
 

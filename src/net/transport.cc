@@ -1,10 +1,11 @@
 #include "net/transport.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -14,12 +15,18 @@
 #include "net/acceptor.h"
 #include "net/loop_impl.h"
 #include "net/session.h"
+#include "net/sweep.h"
 #include "wire/handshake.h"
 
 namespace hedgerow::net {
 namespace {
 
 constexpr std::size_t scratch_bytes = 64 * 1024;
+constexpr std::size_t many_sessions = 64;
+constexpr auto idle_least = seconds(1);
+constexpr std::size_t displaced_at_once = 64;
+constexpr auto full_pause = milliseconds(100);
+constexpr std::size_t shed_least = 16 * 1024;
 
 std::string farewell() {
   std::string frame;
@@ -35,19 +42,29 @@ std::string farewell() {
 
 class transport::impl final : public session_host, public turn_hook {
  public:
-  impl(event_loop& loop, ports::transport_listener& listener, transport_options options)
+  impl(event_loop& loop, ports::transport_listener& listener, ports::log& log,
+       transport_options options)
       : loop_(loop.internals()),
         listener_(listener),
         limits_(std::move(options)),
-        settings_{limits_.group,           limits_.payload_bytes_max,
-                  limits_.queue_bytes_max, limits_.handshake_timeout,
-                  limits_.linger,          limits_.allow_non_loopback},
+        settings_{limits_.group,
+                  limits_.payload_bytes_max,
+                  limits_.queue_bytes_max,
+                  limits_.handshake_timeout,
+                  limits_.stall_timeout,
+                  limits_.linger,
+                  limits_.allow_non_loopback},
+        books_(log),
+        sweep_(std::make_shared<sweep>(loop_,
+                                       std::min<nanoseconds>(seconds(1), limits_.stall_timeout / 4),
+                                       [this](bool paused) { return look_after(paused); })),
         scratch_(scratch_bytes) {
     loop_.add(this);
   }
 
   ~impl() override {
     loop_.remove(this);
+    sweep_->stop();
     if (acceptor_) acceptor_->stop();
     for (const auto& [id, each] : sessions_)
       each->drop();
@@ -60,15 +77,12 @@ class transport::impl final : public session_host, public turn_hook {
     log_ = &log;
     address_ = std::move(socket.address);
     acceptor_ = std::make_shared<acceptor>(
-        loop_, std::move(socket.socket), log,
-        [this] {
-          return strangers_.size() < limits_.strangers_max &&
-                 sessions_.size() < limits_.connections_max;
-        },
+        loop_, std::move(socket.socket), books_, [this](bool scarce) { return make_room(scarce); },
         farewell(), [this](tcp::socket accepted) { take_in(std::move(accepted)); });
   }
 
   const std::string& address() const { return address_; }
+  std::shared_ptr<const tally> counts() const { return books_.numbers(); }
 
   void assume(const ports::peer& self) {
     HEDGEROW_ASSERT(self.name.size() <= limits::name_bytes_max &&
@@ -88,8 +102,8 @@ class transport::impl final : public session_host, public turn_hook {
   ports::connection_id dial(const std::string& address, const incarnation& expected,
                             nanoseconds patience) {
     const auto who = std::make_shared<session>(loop_, *this, ++last_id_);
-    sessions_.emplace(who->id(), who);
-    if (sessions_.size() > limits_.connections_max) {
+    add(who);
+    if (sessions_.size() - accepted_ > limits_.connections_max) {
       loop_.post([who] { who->give_up("too many connections of our own"); });
     } else if (self_.role == ports::peer_role::member && self_.incarnation.empty()) {
       loop_.post([who] { who->give_up("no identity yet"); });
@@ -109,13 +123,24 @@ class transport::impl final : public session_host, public turn_hook {
     if (at == sessions_.end()) return;
     const auto who = at->second;
     who->close();
-    if (who->is_closed()) forget(id);
+    if (who->is_closed()) forget(who);
   }
 
  private:
   const settings& options() const override { return settings_; }
   const ports::peer& self() const override { return self_; }
-  std::span<char> scratch() override { return scratch_; }
+  std::span<char> scratch() override {
+    // With many connections each gets less, so that the others have their turn sooner.
+    return sessions_.size() > many_sessions
+               ? std::span(scratch_).first(wire::frame_reader::scratch_bytes_min)
+               : std::span(scratch_);
+  }
+  bookkeeper& books() override { return books_; }
+  void wants_watch() override { sweep_->want(); }
+  void on_held(std::ptrdiff_t change) override {
+    held_ += static_cast<std::size_t>(change);  // wraps around, and back
+    if (held_ > limits_.held_bytes_max) sweep_->soon();
+  }
 
   void wants_flush(std::shared_ptr<session> who) override {
     if (!loop_.in_turn() && unflushed_.empty()) loop_.post([] {});  // its turn will end
@@ -131,9 +156,80 @@ class transport::impl final : public session_host, public turn_hook {
 
   void take_in(tcp::socket accepted) {
     const auto who = std::make_shared<session>(loop_, *this, ++last_id_);
-    sessions_.emplace(who->id(), who);
+    books_.add(occurrence::connections_accepted);
+    ++accepted_;
+    add(who);
     strangers_.insert(who->id());
     who->accept(std::move(accepted));
+  }
+
+  void add(const std::shared_ptr<session>& who) {
+    sessions_.emplace(who->id(), who);
+    books_.set_open(sessions_.size());
+  }
+
+  // Whether one more may be accepted.
+  bool make_room(bool scarce) {
+    if (strangers_.size() >= limits_.strangers_max) {
+      const auto oldest = sessions_.at(*strangers_.begin());
+      displace(oldest);
+    }
+    if (!scarce && accepted_ < limits_.connections_max) return true;
+    const boot_time now = boot_now();
+    if (now < full_until_) return false;
+    if (displace_idle(now) > 0) return true;
+    full_until_ = now + full_pause;  // looking at all of them for each would be a stall
+    return false;
+  }
+
+  // Those that were silent for longest, some at once.
+  std::size_t displace_idle(boot_time now) {
+    std::vector<std::pair<boot_time, std::shared_ptr<session>>> idle;
+    for (const auto& [id, each] : sessions_) {
+      if (each->idle_since() <= now - idle_least) idle.emplace_back(each->idle_since(), each);
+    }
+    const std::size_t count = std::min(idle.size(), displaced_at_once);
+    std::partial_sort(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(count), idle.end());
+    for (std::size_t i = 0; i < count; ++i)
+      displace(idle[i].second);
+    return count;
+  }
+
+  // `who` must not be the table's own pointer, which goes.
+  void displace(const std::shared_ptr<session>& who) {
+    if (who->idle_since() != boot_time::never()) {
+      who->cut(occurrence::connections_displaced, "silent, and another wants its place");
+      return;
+    }
+    who->note(occurrence::connections_displaced, "no hello, and another wants its place");
+    forget(who);
+    who->drop_with(farewell());
+  }
+
+  bool look_after(bool paused) {
+    const boot_time now = boot_now();
+    const auto all = sessions_;  // ending one may end others
+    bool again = false;
+    for (const auto& [id, each] : all)
+      again |= each->check_progress(now, paused);
+    if (held_ > limits_.held_bytes_max) shed();
+    return again;
+  }
+
+  // Ends those whose peers keep this node waiting for longest, until the rest is within the limit.
+  void shed() {
+    std::vector<std::pair<boot_time, std::shared_ptr<session>>> holding;
+    for (const auto& [id, each] : sessions_) {
+      if (each->held() >= shed_least) holding.emplace_back(each->waiting_since(), each);
+    }
+    std::sort(holding.begin(), holding.end());
+    for (const auto& [since, each] : holding) {
+      if (held_ <= limits_.held_bytes_max) return;
+      if (!each->is_closed())
+        each->cut(
+            occurrence::buffers_exceeded,
+            fmt::format("{} bytes are held for slow peers, {} for this one", held_, each->held()));
+    }
   }
 
   void on_session_open(session& who, const ports::peer& other) override {
@@ -153,7 +249,7 @@ class transport::impl final : public session_host, public turn_hook {
   }
 
   void on_session_over(session& who, const ending& how) override {
-    forget(who.id());
+    forget(who.shared_from_this());
     switch (how.what) {
       case ending::kind::silent:
         return;
@@ -166,15 +262,18 @@ class transport::impl final : public session_host, public turn_hook {
     }
   }
 
-  void forget(ports::connection_id id) {
-    strangers_.erase(id);
-    sessions_.erase(id);
+  void forget(const std::shared_ptr<session>& who) {
+    strangers_.erase(who->id());
+    if (sessions_.erase(who->id()) > 0 && !who->is_dialer()) --accepted_;
+    books_.set_open(sessions_.size());
   }
 
   event_loop::impl& loop_;
   ports::transport_listener& listener_;
   const transport_options limits_;
   const settings settings_;
+  bookkeeper books_;
+  std::shared_ptr<sweep> sweep_;
   ports::peer self_;
   std::string address_;
   ports::log* log_ = nullptr;   // of a listener
@@ -184,7 +283,10 @@ class transport::impl final : public session_host, public turn_hook {
   ports::connection_id last_id_ = 0;
   // With those that are being closed, whose ids the listener has forgotten.
   std::unordered_map<ports::connection_id, std::shared_ptr<session>> sessions_;
-  std::unordered_set<ports::connection_id> strangers_;
+  std::size_t accepted_ = 0;
+  std::set<ports::connection_id> strangers_;  // the oldest first
+  std::size_t held_ = 0;
+  boot_time full_until_{};
   std::vector<std::shared_ptr<session>> unflushed_;
   std::vector<char> scratch_;
 };
@@ -211,13 +313,17 @@ result<std::unique_ptr<transport>> transport::open(event_loop& loop,
     if (!bound) return tl::unexpected<error>(std::move(bound.error()));
     socket = std::move(*bound);
   }
-  auto inside = std::make_unique<impl>(loop, listener, std::move(options));
+  auto inside = std::make_unique<impl>(loop, listener, log, std::move(options));
   if (socket) inside->listen(std::move(*socket), log);
   return std::unique_ptr<transport>(new transport(std::move(inside)));
 }
 
 const std::string& transport::address() const {
   return impl_->address();
+}
+
+std::shared_ptr<const tally> transport::counts() const {
+  return impl_->counts();
 }
 
 void transport::assume(const ports::peer& self) {

@@ -13,6 +13,7 @@
 
 #include "model/limits.h"
 #include "net/event_loop.h"
+#include "net/tally.h"
 #include "ports/log.h"
 #include "ports/transport.h"
 
@@ -32,9 +33,18 @@ struct transport_options {
 
   std::size_t payload_bytes_max = limits::payload_bytes_default;
   std::size_t queue_bytes_max = limits::connection_queue_bytes_max;
+  // Accepted ones, and as many of our own. When there are as many, those make room that have said
+  // nothing for a second and to which no reply is owed.
   std::size_t connections_max = limits::connections_max;
-  std::size_t strangers_max = 256;  // accepted, and have not said hello yet
+  // Accepted, and have not said hello yet. The oldest makes room: honest ones are quick.
+  std::size_t strangers_max = 256;
+  // Of half frames, and of what peers do not read, in all connections together. Beyond it the ones
+  // that have waited longest for the other side are ended.
+  std::size_t held_bytes_max = limits::held_bytes_max;
   nanoseconds handshake_timeout = seconds(2);
+  // A frame that has begun, and a queue that is not empty, move 16 KiB or come to their end in
+  // this.
+  nanoseconds stall_timeout = seconds(10);
   nanoseconds linger = seconds(1);  // of a closed connection that has something to write
 };
 
@@ -53,6 +63,8 @@ class transport final : public ports::transport {
 
   // Where others can dial it; empty for a client.
   const std::string& address() const;
+  // Thread-safe, and may outlive the transport.
+  std::shared_ptr<const tally> counts() const;
 
   // Requires: name and address within their limits. A member without incarnation turns everybody
   // away and cannot dial: it is nobody yet.

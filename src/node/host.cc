@@ -1,5 +1,6 @@
 #include "node/host.h"
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <mutex>
@@ -16,6 +17,18 @@ namespace {
 constexpr auto on_loop_text = "a blocking call on the loop's thread would wait for itself";
 
 }  // namespace
+
+void user_log::write(severity level, std::string_view text) {
+  if (!wants(level)) return;
+  const auto control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; };
+  if (std::none_of(text.begin(), text.end(), control)) {
+    sink_(level, text);
+    return;
+  }
+  std::string line(text);
+  std::replace_if(line.begin(), line.end(), control, ' ');
+  sink_(level, line);
+}
 
 void open_calls::send_done(std::uint64_t id, result<reply> outcome) {
   auto node = sends_.extract(id);

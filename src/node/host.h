@@ -23,9 +23,8 @@ namespace hedgerow {
 class user_log final : public ports::log {
  public:
   user_log(log_sink sink, severity least) : sink_(std::move(sink)), least_(least) {}
-  void write(severity level, std::string_view text) override {
-    if (wants(level)) sink_(level, text);
-  }
+  // One line, whatever is in the names of others: control characters become spaces.
+  void write(severity level, std::string_view text) override;
   bool wants(severity level) const override { return sink_ && level >= least_; }
 
  private:

@@ -90,6 +90,7 @@ class node::impl final : public engine::listener,
   const std::string& name() const { return with_.name; }
   const std::string& address() const { return address_; }
   const net::event_loop& loop() const { return loop_; }
+  std::vector<counter> counters() const { return counts_->list(); }
 
   // engine::listener
   void on_view(const view_change& change) override {
@@ -215,6 +216,7 @@ class node::impl final : public engine::listener,
   std::unique_ptr<engine::engine> engine_;
   const engine::leadership_cell* cell_ = nullptr;
   std::string address_;
+  std::shared_ptr<const net::tally> counts_;
   open_calls calls_;
   std::thread thread_;
   bool engine_stopped_ = false;  // the loop's
@@ -285,6 +287,7 @@ result<void> node::impl::open() {
   if (!listening) return tl::unexpected(std::move(listening).error());
   transport_ = std::move(*listening);
   address_ = transport_->address();
+  counts_ = transport_->counts();
   pool_ = std::make_unique<worker_pool>(
       worker_pool::setup{with_.on_message, with_.on_broadcast, with_.handler_threads, with_.name,
                          clock_.get(), &log_, [this](ports::job_id id, ports::job_result outcome) {
@@ -374,6 +377,9 @@ const std::string& node::address() const {
 }
 incarnation node::incarnation() const {
   return impl_->incarnation();
+}
+std::vector<counter> node::counters() const {
+  return impl_->counters();
 }
 void node::stop() {
   impl_->stop();

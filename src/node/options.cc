@@ -58,6 +58,10 @@ result<void> options::validate() const {
     return fail(errc::invalid_argument, "handler_threads must be from 1 to 256");
   if (zone.size() > limits::zone_bytes_max)
     return fail(errc::invalid_argument, "the zone is longer than 255 bytes");
+  if (tags.size() > limits::tags_max)
+    return fail(errc::invalid_argument, "there are " + std::to_string(tags.size()) +
+                                            " tags; at most " + std::to_string(limits::tags_max) +
+                                            " fit");
   std::size_t size = 0;
   for (const auto& [key, value] : tags) {
     if (key.empty()) return fail(errc::invalid_argument, "a tag has no key; write key=value");

@@ -8,7 +8,8 @@
 //
 // Names, addresses, zones and tags are bytes, JSON strings are Unicode: a string (or key) that is
 // not valid UTF-8 is written as "hex:" and its bytes in hexadecimal; so is one that itself begins
-// with "hex:". Every value comes back as it was. Fields that we do not know are passed over.
+// with "hex:", and one with a zero byte, which PostgreSQL's json does not hold. Every value comes
+// back as it was. Fields that we do not know are passed over.
 
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 #include "wire/control.h"
 
 #include <memory>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -8,6 +9,7 @@
 
 #include "base/assert.h"
 #include "model/limits.h"
+#include "wire/entries.h"
 #include "wire/values.h"
 
 namespace hedgerow::wire {
@@ -114,8 +116,6 @@ void read(const pb::Beat& in, message::beat& out, faults& found) {
   out.expires = {in.expires_us()};
   out.view = get(in.view(), found);
   found.expect(in.token() >= 0, "a negative token");
-  found.expect(static_cast<std::size_t>(in.extra_subjects_size()) <= limits::members_max,
-               "too many subjects");
   for (const pb::Incarnation& each : in.extra_subjects())
     out.extra_subjects.push_back(get(each));
 }
@@ -123,7 +123,6 @@ void read(const pb::Beat& in, message::beat& out, faults& found) {
 void read(const pb::Report& in, message::report& out, faults& found) {
   out.nonce = in.nonce();
   out.view = get(in.view(), found);
-  found.expect(static_cast<std::size_t>(in.edges_size()) <= limits::members_max, "too many edges");
   for (const pb::Edge& each : in.edges()) {
     const auto state =
         enum_of(each.state(), message::edge_state::left, "an unknown edge state", found);
@@ -171,12 +170,39 @@ void read(const pb::LeaderNews& in, message::leader_news& out, faults& found) {
   found.expect(out.token >= 0, "a negative token");
 }
 
+// What may be in a body, by the fields of control.proto.
+constexpr entry_limit inside_member[] = {{.field = 7, .most = limits::tags_max}};
+constexpr entry_limit inside_view[] = {
+    {.field = 2, .most = limits::members_max, .inside = inside_member},
+    {.field = 3, .most = limits::removed_kept_max}};
+constexpr entry_limit inside_beat[] = {{.field = 5, .most = limits::members_max}};
+constexpr entry_limit inside_report[] = {{.field = 3, .most = limits::members_max}};
+constexpr entry_limit inside_view_push[] = {{.field = 1, .inside = inside_view}};
+constexpr entry_limit inside_join[] = {{.field = 1, .inside = inside_member}};
+
+std::span<const entry_limit> entries_in(frame_type type) {
+  switch (type) {
+    case frame_type::beat:
+      return inside_beat;
+    case frame_type::report:
+      return inside_report;
+    case frame_type::view_push:
+      return inside_view_push;
+    case frame_type::join:
+      return inside_join;
+    default:
+      return {};
+  }
+}
+
 template <class Message>
 result<message::any> decode_as(frame_type type, std::string_view body) {
   decltype(to_pb(std::declval<Message>())) in;
   Message out;
   faults found;
-  if (parse(in, body)) {
+  if (!keeps_limits(body, entries_in(type))) {
+    found.expect(false, "too many entries, or no message at all");
+  } else if (parse(in, body)) {
     read(in, out, found);
   } else {
     found.expect(false, "cannot be parsed");

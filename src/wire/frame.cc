@@ -46,6 +46,11 @@ std::optional<std::size_t> control_limit(frame_type type) {
   }
 }
 
+bool of_client(frame_type type) {
+  return type == frame_type::request || type == frame_type::subscribe ||
+         type == frame_type::view_pull;
+}
+
 }  // namespace
 
 std::optional<std::size_t> body_limit(frame_type type, stage now, std::size_t payload_limit) {
@@ -56,6 +61,7 @@ std::optional<std::size_t> body_limit(frame_type type, stage now, std::size_t pa
     const bool answer = type == frame_type::welcome || type == frame_type::rejection;
     return answer ? std::optional(handshake_bytes_max) : std::nullopt;
   }
+  if (now == stage::open_to_client && !of_client(type)) return std::nullopt;
   if (carries_payload(type)) return payload_limit + payload_head_max;
   return control_limit(type);
 }
@@ -86,7 +92,6 @@ result<frame_header> decode_header(std::string_view data, stage now, std::size_t
 
 std::span<char> frame_reader::space(std::span<char> scratch) {
   HEDGEROW_ASSERT(scratch.size() >= scratch_bytes_min && input_.empty());
-  if (head_.size() > payload_head_max) std::string().swap(head_);  // a control frame, read by now
   if (in_long_) {
     if (filled_ == long_.size()) {
       long_.resize(std::min(long_size_, std::max(short_body_max, 2 * filled_)));
@@ -114,6 +119,7 @@ result<std::optional<frame>> frame_reader::next() {
     if (filled_ < long_size_) return std::nullopt;
     return finish_long();
   }
+  if (head_.size() > payload_head_max) std::string().swap(head_);  // a control frame, read by now
   if (input_.size() >= frame_header_bytes) {
     const auto header = decode_header(input_, stage_, payload_limit_);
     if (!header) return tl::unexpected<error>(header.error());

@@ -47,8 +47,9 @@ constexpr bool carries_payload(frame_type type) {
   return type == frame_type::request || type == frame_type::reply;
 }
 
-// What may arrive depends on how far the handshake is: a stranger's frame is small.
-enum class stage : std::uint8_t { awaiting_hello, awaiting_answer, open };
+// What may arrive depends on how far the handshake is, and on who is there: a stranger's frame is
+// small, and a client asks and never tells.
+enum class stage : std::uint8_t { awaiting_hello, awaiting_answer, open, open_to_client };
 
 inline constexpr std::size_t frame_header_bytes = 8;
 inline constexpr std::size_t handshake_bytes_max = 4 * 1024;
@@ -98,6 +99,8 @@ class frame_reader {
 
   // Bytes allocated for a body that has not fully arrived.
   std::size_t held() const { return long_.capacity() + rest_.capacity(); }
+  // Whether a frame has begun and not ended.
+  bool within_frame() const { return in_long_ || !rest_.empty(); }
 
  private:
   bool begin_long(const frame_header& header, std::string_view body);

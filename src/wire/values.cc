@@ -97,14 +97,8 @@ void put(const view& value, pb::View& out) {
 view get(const pb::View& value, faults& found) {
   view out;
   out.id = get(value.id(), found);
-  const auto members = static_cast<std::size_t>(value.members_size());
-  const auto removed = static_cast<std::size_t>(value.removed_size());
-  if (members > limits::members_max || removed > limits::removed_kept_max) {
-    found.expect(false, "a view with too many entries");
-    return out;
-  }
-  out.members.reserve(members);
-  out.removed.reserve(removed);
+  out.members.reserve(static_cast<std::size_t>(value.members_size()));
+  out.removed.reserve(static_cast<std::size_t>(value.removed_size()));
   for (const pb::Member& each : value.members())
     out.members.push_back(get(each, found));
   for (const pb::Removal& each : value.removed())

@@ -223,11 +223,16 @@ bool evidence::in_minority(boot_time now, const findings& found) const {
                         std::any_of(found.gone.begin(), found.gone.end(), [](const removal& r) {
                           return r.reason == removal_reason::crashed;
                         });
+  std::size_t members = 0;
   std::size_t hears = 0;
   for (const auto& m : view_->members) {
+    // Whoever says join is in the view until its patience is over: a stranger's invented members
+    // must not cost the group its leader.
+    if (m.state == member_state::joining) continue;
+    ++members;
     if (heard(now, m.incarnation)) ++hears;
   }
-  return !refusals && hears < view_->members.size() && 2 * hears <= view_->members.size();
+  return !refusals && hears < members && 2 * hears <= members;
 }
 
 // C4: how many may still be removed for silence in this window.

@@ -252,6 +252,21 @@ TEST(evidence, C5_a_leader_that_hears_at_most_half_stands_back) {
   EXPECT_FALSE(alone.stands_back());
 }
 
+TEST(evidence, C5_invented_joiners_do_not_make_a_minority) {
+  court c(3);
+  c.settle();
+  numbers invented;
+  for (std::uint64_t i = 4; i <= 40; ++i) {
+    c.members.members.push_back(member_of(i, member_state::joining));
+    invented.insert(i);
+  }
+  c.watch();
+  for (int i = 0; i < 6; ++i) {  // past their grace, not past their patience
+    c.round(invented, invented);
+    EXPECT_FALSE(c.stands_back()) << i;
+  }
+}
+
 TEST(evidence, C5_a_refusal_shows_that_the_leader_is_not_cut_off) {
   court c(2);
   c.settle();

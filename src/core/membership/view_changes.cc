@@ -185,12 +185,24 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
     // Two newcomers of one name: the first is in the next view, and can be asked then.
     out.emplace_back(view_effect::answer_join{who.incarnation,
                                               {message::join_status::not_leader, self_.address}});
+  } else if (joining() >= limits::joining_max) {
+    // It asks again: those before it are let in or turned out within the patience for joiners.
+    out.emplace_back(view_effect::answer_join{who.incarnation,
+                                              {message::join_status::not_leader, self_.address}});
   } else if (current_->members.size() + joins_.size() >= limits::members_max) {
     out.emplace_back(view_effect::answer_join{who.incarnation, {message::join_status::full, {}}});
   } else {
     admit(who, out);
   }
   proceed(now, out);
+}
+
+std::size_t view_leader::joining() const {
+  const auto& all = current_->members;
+  return joins_.size() +
+         static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const member& m) {
+           return m.state == member_state::joining;
+         }));
 }
 
 void view_leader::on_leave(boot_time now, const incarnation& who, view_effects& out) {

@@ -231,6 +231,25 @@ TEST(view_changes, J1_a_full_group_says_so) {
   EXPECT_EQ(s.noted<view_effect::answer_join>()[0].reply.status, join_status::full);
 }
 
+TEST(view_changes, J1_only_so_many_join_at_once) {
+  view_stand s;
+  s.lead(7, {1});
+  for (std::uint64_t i = 2; i <= limits::joining_max + 1; ++i)
+    s.join(member_of(i));
+  for (const auto& told : s.noted<view_effect::answer_join>())
+    EXPECT_EQ(told.reply.status, join_status::admitted);
+  s.join(member_of(9999));
+  EXPECT_EQ(s.noted<view_effect::answer_join>().back().reply.status, join_status::not_leader);
+  s.reply_all();
+  s.join(member_of(9999));
+  EXPECT_EQ(s.noted<view_effect::answer_join>().back().reply.status, join_status::not_leader);
+  own_edge(s, 2, edge_state::up);
+  s.tick(10ms);
+  s.reply_all();
+  s.join(member_of(9999));
+  EXPECT_EQ(s.noted<view_effect::answer_join>().back().reply.status, join_status::admitted);
+}
+
 TEST(view_changes, J2_a_leaver_is_seen_leaving_and_then_gone) {
   view_stand s;
   s.lead(7, {1, 2, 3});

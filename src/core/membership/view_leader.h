@@ -150,6 +150,7 @@ class view_leader {
   void resolve(boot_time now, const incarnation& who, const check& done, bool gone,
                view_effects& out);
   std::optional<message::join_reply> objection(boot_time now, const member& who) const;
+  std::size_t joining() const;
   void admit(const member& who, view_effects& out);
   void remove(const incarnation& who, removal_reason reason);
   view decide(std::vector<removal>& removed) const;

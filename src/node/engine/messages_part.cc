@@ -164,6 +164,7 @@ void engine::state::handle(ports::connection_id from, message::reply&& m) {
 }
 
 void engine::state::handle(ports::connection_id from, message::subscribe&& /*m*/) {
+  if (subscribers_.contains(from)) return;  // it is told already, and once is enough
   if (subscribers_.size() >= limits::subscribers_max) {
     ports_.transport.close(from);
     settle(links_.on_closed(from), "too many subscribers", false);

@@ -33,6 +33,16 @@ std::int64_t store_connection::number(const char* sql) {
   return value;
 }
 
+std::string store_connection::text(const char* sql) {
+  sqlite3_stmt* query = nullptr;
+  std::string value;
+  if (sqlite3_prepare_v2(db_, sql, -1, &query, nullptr) == SQLITE_OK &&
+      sqlite3_step(query) == SQLITE_ROW)
+    value = reinterpret_cast<const char*>(sqlite3_column_text(query, 0));
+  sqlite3_finalize(query);
+  return value;
+}
+
 bool store_connection::writable() {
   sqlite3_busy_timeout(db_, moment_ms);
   const bool taken = run("BEGIN IMMEDIATE");

@@ -17,6 +17,7 @@ class store_connection {
 
   bool run(const char* sql);             // false if it failed, or a lock was held for ten seconds
   std::int64_t number(const char* sql);  // the first column of the first row; -1 without one
+  std::string text(const char* sql);     // the same; empty without one
   // Whether anybody could write now, or within a moment.
   bool writable();
 
