@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -152,6 +153,58 @@ void add_texts(seeds& all) {
   all["boot_offset/numbers"] = "1  -5  0\n7  -9223372036  999999999\n";
 }
 
+template <class Number>
+void put(std::string& bytes, std::size_t at, Number value) {
+  std::memcpy(bytes.data() + at, &value, sizeof value);
+}
+// chronyd speaks in big endian.
+void put_big(std::string& bytes, std::size_t at, std::uint64_t value, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i)
+    bytes[at + size - 1 - i] = static_cast<char>(value >> (8 * i));
+}
+
+// Offsets as of clockbound 1.1 to 1.3.
+std::string segment(std::uint16_t version) {
+  const bool second = version == 2;
+  std::string bytes(second ? 80 : 72, '\0');
+  put(bytes, 0, std::uint32_t{0x414D5A4E});
+  put(bytes, 4, std::uint32_t{0x43420200});
+  put(bytes, 8, static_cast<std::uint32_t>(bytes.size()));
+  put(bytes, 12, version);
+  put(bytes, 14, std::uint16_t{12});
+  put(bytes, 16, std::int64_t{86'400});                 // as_of
+  put(bytes, 32, std::int64_t{87'400});                 // void_after
+  put(bytes, 48, std::int64_t{350'000});                // bound
+  put(bytes, second ? 64 : 56, std::uint32_t{50'000});  // drift
+  put(bytes, second ? 68 : 64, std::int32_t{1});        // synchronized
+  return bytes;
+}
+
+// As of clockbound 4.4: an answer to question 7.
+std::string tracking_answer() {
+  std::string bytes(104, '\0');
+  put_big(bytes, 0, 0x06020000, 4);
+  put_big(bytes, 4, 33, 2);
+  put_big(bytes, 6, 5, 2);
+  put_big(bytes, 16, 7, 4);
+  put_big(bytes, 28, 0xA9FEA97B, 4);     // followed: 169.254.169.123
+  put_big(bytes, 52, 4, 2);              // stratum
+  put_big(bytes, 60, 1'764'039'999, 4);  // measured
+  put_big(bytes, 68, 0xEA000000 | 0x400000, 4);
+  put_big(bytes, 92, 0xE6000000 | 0x400000, 4);
+  put_big(bytes, 96, 0xE4000000 | 0x400000, 4);
+  put_big(bytes, 100, 0x0A000000 | 0x400000, 4);
+  return bytes;
+}
+
+void add_clocks(seeds& all) {
+  all["segment/version_1"] = segment(1);
+  all["segment/version_2"] = segment(2);
+  all["segment/version_3"] = segment(3);
+  all["tracking/answer"] = '\0' + tracking_answer();
+  all["tracking/answer_again"] = '\1' + tracking_answer();
+}
+
 std::string content_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -167,6 +220,7 @@ int main(int argc, char** argv) {
   add_messages(all);
   add_handshakes(all);
   add_texts(all);
+  add_clocks(all);
   int stale = 0;
   for (const auto& [name, content] : all) {
     const auto file = folder / name;
