@@ -97,6 +97,21 @@ void add_lock(CLI::App& app, lock_settings& into) {
       std::string(lock_exit_codes_text));
 }
 
+void add_clock(CLI::App& app, command_line& line) {
+  CLI::App& command =
+      *app.add_subcommand("clock", "Show true time as a bounded clock knows it, and its error");
+  add_clock_option(command, line.clock,
+                   "auto, clockbound[:PATH], chrony[:HOST:PORT | :/PATH], declared:5ms or machine");
+  add_brief_options(command, line.shared["clock"]);
+  command.footer(
+      "Exits with 0 if leases may rely on it; with 1 if not, and one line says why and\n"
+      "what to do. Asks no agent: it shows what an agent with this --clock would see.\n"
+      "With --json, earliest_ns and latest_ns are null while nothing is known.\n\n"
+      "Example:\n  hedgerow clock\n"
+      "  hedgerow clock --clock chrony --json | jq .error_bound_ns\n\n" +
+      std::string(exit_codes_text));
+}
+
 void add_commands(CLI::App& app, command_line& line) {
   add_agent_options(
       add_command(
@@ -123,15 +138,7 @@ void add_commands(CLI::App& app, command_line& line) {
       ->envname("HEDGEROW_FROM_STORE");
   add_command(app, line, "leader", "Show who leads, waiting for a leader if need be",
               "Example:\n  hedgerow leader --timeout 10s\n");
-  add_clock_option(
-      add_command(
-          app, line, "clock", "Show true time as a bounded clock knows it, and its error",
-          "Exits with 0 if leases may rely on it; with 1 if not, and one line says why and\n"
-          "what to do. Asks no agent: it shows what an agent with this --clock would see.\n"
-          "With --json, earliest_ns and latest_ns are null while nothing is known.\n\n"
-          "Example:\n  hedgerow clock\n  hedgerow clock --clock chrony --json | jq "
-          ".error_bound_ns\n"),
-      line.clock, "auto, clockbound[:PATH], chrony[:HOST:PORT | :/PATH], declared:5ms or machine");
+  add_clock(app, line);
   add_command(
       app, line, "watch", "Follow members and leader, until Ctrl-C",
       "Begins with the present state; finds another agent when the one it follows is gone.\n"

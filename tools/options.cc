@@ -101,6 +101,13 @@ constexpr const char* clock_choices =
 
 }  // namespace
 
+void add_brief_options(CLI::App& command, shared_options& into) {
+  add_duration(command, "--timeout", into.timeout,
+               "How long to try: 500ms, 3s, 2m; a bare number is seconds");
+  from_environment(command.add_flag("--json", into.json, "For programs: JSON on stdout"));
+  add_log_level(command, into.log_level);
+}
+
 void add_shared_options(CLI::App& command, shared_options& into) {
   add_text(command, "--group", into.group, "NAME", "The group")->capture_default_str();
   add_text(command, "--store", into.store, "FILE|URL",
@@ -113,13 +120,10 @@ void add_shared_options(CLI::App& command, shared_options& into) {
       ->check(check_host_and_port);
   add_duration(command, "--lease", into.lease,
                "For agents: how long a silent leader keeps its lease, 100ms to 1h");
-  add_duration(command, "--timeout", into.timeout,
-               "How long to try: 500ms, 3s, 2m; a bare number is seconds");
   from_environment(command.add_flag(
       "--insecure", into.insecure,
       "Allow plain text beyond loopback: everybody on the network can\nread and write it"));
-  from_environment(command.add_flag("--json", into.json, "For programs: JSON on stdout"));
-  add_log_level(command, into.log_level);
+  add_brief_options(command, into);
 }
 
 void add_clock_option(CLI::App& command, std::string& into, const std::string& what) {

@@ -50,6 +50,8 @@ struct agent_settings {
 // and on it the last of several. A value that can't be understood ends the parse with
 // CLI::ValidationError, whose text says what to write instead. All objects must outlive the parse.
 void add_shared_options(CLI::App& command, shared_options& into);
+// Those of them that a command needs which talks to nobody.
+void add_brief_options(CLI::App& command, shared_options& into);
 // All of `hedgerow lock`, which shares only some with the others. What follows NAME is COMMAND.
 void add_lock_options(CLI::App& command, lock_settings& into);
 void add_agent_options(CLI::App& command, agent_settings& into);

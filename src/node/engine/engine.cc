@@ -129,6 +129,7 @@ void engine::state::tick() {
   // R10: a loss is dealt with before any other core moves.
   lease_.tick(now_, lease_effects_);
   drain();
+  greet_waiting_leader();
   session_.tick(now_.boot, leader_to_ask(), session_effects_);
   view_leader_.tick(now_.boot, view_effects_);
   // Committed when this leader could not act: now it can.
@@ -148,6 +149,10 @@ boot_time engine::state::next_wake() const {
   at = std::min(at, observer_.next_wake());
   if (told_leader_.known()) {
     const auto left = leader_.expires - now_.truth.earliest + microseconds{1};
+    at = std::min(at, now_.boot + std::max<nanoseconds>(left, milliseconds{1}));
+  }
+  if (waiting_leader_ && now_.truth.trusted(options_.lease.max_error)) {
+    const auto left = waiting_leader_->leads_after - now_.truth.earliest + microseconds{1};
     at = std::min(at, now_.boot + std::max<nanoseconds>(left, milliseconds{1}));
   }
   return std::min(at, stop_deadline_);

@@ -111,17 +111,40 @@ bool engine::state::cut_off_from(const ports::lease_row& holder) const {
 
 void engine::state::learn_from_row() {
   const auto& row = lease_.known_row();
+  waiting_leader_.reset();
+  tell_of_other_scale();
   if (!row || row->released || row->token < leader_.token || row->epoch != lease_.epoch()) return;
   // It could not even be asked to let this node in.
   if (cut_off_from(*row)) {
     fail_cut_off("the leader '" + row->holder + "'", row->address);
     return;
   }
-  // It holds the lease, and waits before it leads (R8).
-  if (row->safe_after >= now_.truth.earliest) return;
   // Our own row counts when we lead, see announce.
   if (row->incarnation == incarnation() || row->incarnation.empty()) return;
-  learn_leader({{row->holder, row->address, row->incarnation}, row->token, row->expires, false});
+  known_leader found{
+      {row->holder, row->address, row->incarnation}, row->token, row->expires, false};
+  // It holds the lease, and waits before it leads (R8).
+  if (row->safe_after >= now_.truth.earliest) {
+    waiting_leader_ = {std::move(found), row->safe_after};
+    return;
+  }
+  learn_leader(std::move(found));
+}
+
+void engine::state::greet_waiting_leader() {
+  if (!waiting_leader_ || now_.truth.earliest <= waiting_leader_->leads_after) return;
+  learn_leader(std::move(waiting_leader_->who));
+  waiting_leader_.reset();
+}
+
+// Such a node joins, and never leads: it could not tell when the lease ends.
+void engine::state::tell_of_other_scale() {
+  const auto& row = lease_.known_row();
+  if (!row || row->scale.empty() || row->scale == ports_.clock.scale() || told_of_scale_) return;
+  told_of_scale_ = true;
+  say(severity::warning, "this node will never lead: its clock is on the scale '" +
+                             std::string(ports_.clock.scale()) + "', the group's lease on '" +
+                             row->scale + "'; start it with a --clock like the others'");
 }
 
 void engine::state::learn_leader(known_leader news) {

@@ -7,6 +7,7 @@
 // messages_part.cc.
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -92,6 +93,8 @@ class engine::state {
   void announce(leadership_state next, fencing_token token);
   bool cut_off_from(const ports::lease_row& holder) const;
   void learn_from_row();
+  void greet_waiting_leader();
+  void tell_of_other_scale();
   void learn_leader(known_leader news);
   void forget_leader(const hedgerow::incarnation& who);
   // The token of a leader other than this node that may be asked for something; 0 is none.
@@ -185,6 +188,13 @@ class engine::state {
   fencing_token announced_token_ = 0;
   known_leader leader_;
   leader_info told_leader_;
+  // Who holds the lease, and may not lead yet.
+  struct held_back {
+    known_leader who;
+    instant leads_after;
+  };
+  std::optional<held_back> waiting_leader_;
+  bool told_of_scale_ = false;
   // Of the clock, as told last. An owner who was told nothing takes it for synchronized.
   struct {
     clock_status status = clock_status::synchronized;
