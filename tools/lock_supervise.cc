@@ -81,7 +81,7 @@ void supervisor::settle() {
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &child, &inherited_mask_);
+  pthread_sigmask(SIG_BLOCK, &child, &inherited_mask_);
   children_ = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   // Time in suspend counts, and the alarm goes off at the end of a suspend.
   timer_ = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -150,8 +150,10 @@ void supervisor::obey(const supervisor_order& order) {
 }
 
 void supervisor::start(fencing_token token) {
+  // NOLINTBEGIN(concurrency-mt-unsafe): the only thread
   setenv("HEDGEROW_TOKEN", std::to_string(token).c_str(), 1);
   setenv("HEDGEROW_LOCK", what_.lock.c_str(), 1);
+  // NOLINTEND(concurrency-mt-unsafe)
   std::array<int, 2> failure{-1, -1};
   // Without it the failure is COMMAND's status 127; that is all.
   if (pipe2(failure.data(), O_CLOEXEC | O_NONBLOCK) != 0) failure = {-1, -1};
@@ -180,7 +182,7 @@ void supervisor::become_command() {
   for (std::size_t i = 0; i < ignored.size(); ++i)
     sigaction(ignored.at(i), &inherited_.at(i), nullptr);
   std::signal(SIGPIPE, SIG_DFL);
-  sigprocmask(SIG_SETMASK, &inherited_mask_, nullptr);
+  pthread_sigmask(SIG_SETMASK, &inherited_mask_, nullptr);
   std::vector<std::string> words = what_.command;
   std::vector<char*> arguments;
   for (auto& word : words)

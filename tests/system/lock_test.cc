@@ -285,6 +285,20 @@ TEST(lock, a_store_that_is_away_costs_the_command_in_time) {
   EXPECT_EQ(at.read("asked"), "asked\n");
 }
 
+// Who reads from a terminal that is another group's is stopped.
+TEST(lock, the_terminal_is_the_commands_while_it_runs) {
+  const locks at;
+  const std::string command = "'" HEDGEROW_COMMAND "' lock job --lease 1s --store '" + at.store() +
+                              "' -- sh -c 'read x; echo got $x; exit 9'";
+  process_setup with;
+  with.arguments = {"/usr/bin/script", "-qec", command, "/dev/null"};
+  with.input = "hello\n";
+  process one{std::move(with)};
+  EXPECT_EQ(one.wait_exit(20s), 9) << one.out() << one.err();
+  one.finish_reading();
+  EXPECT_NE(one.out().find("got hello"), std::string::npos) << one.out();
+}
+
 TEST(lock, nothing_of_the_commands_group_outlives_it) {
   const locks at;
   const outcome done =
