@@ -88,7 +88,7 @@ TEST(store, that_can_not_be_opened_is_named) {
   expect_refused(try_agent(folder), folder);
   expect_refused(try_agent("/proc/nowhere/hedgerow.db"), "/proc/nowhere");
   expect_refused(try_agent("ftp://host/x"), "ftp");
-  expect_refused(try_agent("postgres://host/x"), "PostgreSQL");
+  expect_refused(try_agent("postgres:host/x"), "postgres://");
   const std::string garbage = group.folder() / "garbage.db";
   std::ofstream{garbage} << std::string(8192, 'x');
   expect_refused(try_agent(garbage), garbage);

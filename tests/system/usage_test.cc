@@ -93,13 +93,19 @@ TEST(usage, of_a_port_that_is_taken_is_refused) {
 }
 
 TEST(usage, is_taught) {
-  for (const char* command :
+  const std::vector<const char*> all{"Example:", "Exit codes:", "--timeout", "--json",
+                                     "--log-level"};
+  const std::vector<const char*> of_groups{"--group", "--store",    "--agent",
+                                           "--lease", "--insecure", "HEDGEROW_GROUP"};
+  for (const std::string command :
        {"agent", "members", "leader", "clock", "watch", "send", "broadcast"}) {
     const outcome help = run_command({command, "--help"});
     EXPECT_EQ(help.code, 0);
-    for (const char* part : {"Example:", "Exit codes:", "--group", "--store", "--agent", "--lease",
-                             "--timeout", "--insecure", "--json", "--log-level", "HEDGEROW_GROUP"})
+    for (const char* part : all)
       EXPECT_NE(help.out.find(part), std::string::npos) << command << " lacks " << part;
+    for (const char* part : of_groups)
+      EXPECT_EQ(help.out.find(part) == std::string::npos, command == "clock")
+          << command << ": " << part;
     EXPECT_EQ(run_command({"help", command}).out, help.out);
   }
   EXPECT_EQ(run_command({"--version"}).out.find("hedgerow 0."), 0u);

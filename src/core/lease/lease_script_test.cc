@@ -252,7 +252,7 @@ std::string replay(const std::string& script) {
 }
 
 std::filesystem::path folder() {
-  return HEDGEROW_LEASE_SCRIPTS;
+  return std::filesystem::path(__FILE__).parent_path() / "testdata";
 }
 
 std::vector<std::string> scripts() {
