@@ -267,6 +267,10 @@ void evidence::find_silent(boot_time now, findings& found) {
     found.alarm = std::to_string(condemned_.size()) +
                   " members are silent: too many at once to be believed; kept as degraded";
     found.doubtful.insert(condemned_.begin(), condemned_.end());
+    // They may have crashed, and whoever would have been refused by one be another of them: then
+    // only this leader can find out.
+    for (const auto& who : condemned_)
+      found.refused.push_back({who, true});
     return;
   }
   for (const auto& who : condemned_) {

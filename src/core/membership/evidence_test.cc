@@ -202,6 +202,7 @@ TEST(evidence, C4_too_many_at_once_are_degraded_with_an_alarm) {
   EXPECT_TRUE(found.gone.empty());
   EXPECT_FALSE(found.alarm.empty());
   EXPECT_EQ(found.doubtful.size(), many.size());
+  EXPECT_EQ(found.refused.size(), many.size()) << "the leader itself looks whether they crashed";
   EXPECT_GT(c.one.next_wake(), c.now + 1ms) << "it waits for news, it does not spin";
 }
 
