@@ -70,19 +70,23 @@ class Agent:
 class Group:
     """The agents that run, and a way to wait for what they tell."""
 
-    def __init__(self, command: str, folder: Path, lease: str):
+    def __init__(self, command: str, folder: Path, lease: str, *, store: str = "",
+                 clock: str = "", environment: dict | None = None):
+        """By default on a file in the folder, and the clock that goes with the store."""
         self.command = command
         self.folder = folder
         self.lease = lease
-        self.store = folder / "hedgerow.db"
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("HEDGEROW_")}
+        self.store = store or str(folder / "hedgerow.db")
+        self.clock = ["--clock", clock] if clock else []
+        self.environment = {k: v for k, v in (environment or os.environ).items()
+                            if not k.startswith("HEDGEROW_")}
         self.changed = threading.Condition()
         self.agents: dict[str, Agent] = {}
         self.gone: list[Agent] = []
 
     def start(self, name: str, zone: str):
-        arguments = [self.command, "agent", "--json", "--name", name, "--store", str(self.store),
-                     "--lease", self.lease, "--zone", zone, "--log-level", "info"]
+        arguments = [self.command, "agent", "--json", "--name", name, "--store", self.store,
+                     "--lease", self.lease, "--zone", zone, "--log-level", "info", *self.clock]
         self.agents[name] = Agent(name, arguments, self.folder / f"{name}.log", self.environment,
                                   self.changed)
 
@@ -137,7 +141,7 @@ class Group:
         """Output of a command, and how long it took."""
         before = time.monotonic()
         try:
-            done = subprocess.run([self.command, *arguments, "--store", str(self.store)],
+            done = subprocess.run([self.command, *arguments, "--store", self.store],
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                   env=self.environment, timeout=10, check=False)
         except subprocess.TimeoutExpired:
