@@ -16,8 +16,7 @@ constexpr errc all[] = {errc::invalid_argument,  errc::too_large,       errc::na
                         errc::not_executed,      errc::overloaded,      errc::stopped,
                         errc::not_acquired,      errc::outcome_unknown, errc::handler_failed,
                         errc::store_unavailable, errc::clock_untrusted, errc::unreachable,
-                        errc::not_supported,     errc::internal,
-                        errc::store_refused};
+                        errc::not_supported,     errc::internal,        errc::store_refused};
 
 TEST(error, only_two_codes_may_mean_that_it_was_executed) {
   for (const auto code : all) {

@@ -42,7 +42,7 @@ result<store::lanes::options> with_driver(const store::location& where, store_ne
 result<std::shared_ptr<store::lanes>> open_store(const store::location& where, store_needs needs) {
   auto how = with_driver(where, std::move(needs));
   if (!how) return tl::unexpected(std::move(how).error());
-  return store::lanes::open(std::move(*how));
+  return store::lanes::open(*how);
 }
 
 std::unique_ptr<store::change_watch> watch_store(const store::location& where,

@@ -33,7 +33,7 @@ struct lanes::lane {
 
   // `closing`: one connection after the other, because only the last one can tidy SQLite's log
   // away, and two that close at the same moment both believe that they are not.
-  lane(std::string name, const options& wanted, std::shared_ptr<std::mutex> closing)
+  lane(const std::string& name, const options& wanted, std::shared_ptr<std::mutex> closing)
       : db(wanted.connect()),
         thread(std::move(name), queue_max,
                [db = db, closing = std::move(closing)] {
@@ -61,7 +61,7 @@ lanes::lanes(const options& wanted) {
   if (wanted.views) views_ = std::make_unique<lane>("hedgerow-view", wanted, closing);
 }
 
-result<std::shared_ptr<lanes>> lanes::open(options wanted) {
+result<std::shared_ptr<lanes>> lanes::open(const options& wanted) {
   HEDGEROW_ASSERT(wanted.connect != nullptr);
   std::shared_ptr<lanes> all;
   try {

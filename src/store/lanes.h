@@ -32,7 +32,7 @@ class lanes {
   };
 
   // Blocks until the connections work, at most about `open_patience`, even if they hang.
-  static result<std::shared_ptr<lanes>> open(options wanted);
+  static result<std::shared_ptr<lanes>> open(const options& wanted);
 
   // Within about 200 ms, even if a thread hangs (it is then left to itself, see worker.h). No reply
   // comes after it; what was queued is not executed.

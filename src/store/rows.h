@@ -94,7 +94,6 @@ struct sql_error {
   int code = 0;            // SQLite's extended code; 0 where it is not SQLite's
   std::string text;        // names the store, and says what to do where we know
   std::string sqlstate{};  // PostgreSQL's; empty where the server did not say
-
 };
 
 template <class T>

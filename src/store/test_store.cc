@@ -66,7 +66,7 @@ bool test_loop::run_until(const std::function<bool()>& done) {
 
 test_store::test_store(lanes::options how, row_key key) {
   how.open_patience = seconds(20);
-  auto opened = lanes::open(std::move(how));
+  auto opened = lanes::open(how);
   if (!opened) give_up(opened.error().message());
   connections = std::move(*opened);
   store = std::make_unique<row_store>(connections, std::move(key), &loop, loop.post());

@@ -114,6 +114,7 @@ void view_leader::resolve(boot_time now, const incarnation& who, const check& do
       return;
     }
     remove(who, removal_reason::replaced);
+    name_judged_ = now;
     lead(now, out);
     return;
   }

@@ -101,9 +101,22 @@ void view_leader::proceed(boot_time now, view_effects& out) {
   }
   if (phase_ == phase::reading) {
     choose_base(now, out);
-  } else if (phase_ == phase::leading) {
+  } else if (phase_ == phase::leading && !name_judged_anew(now, out)) {
     commit(now, out);
   }
+}
+
+// That whoever holds this node's name is silent was true when it was asked. A store that is away
+// for a while makes that old.
+bool view_leader::name_judged_anew(boot_time now, view_effects& out) {
+  const member* holder = ready_ ? nullptr : current_->find(self_.name);
+  if (holder == nullptr || now - name_judged_ <= options_.silence()) return false;
+  const auto it = removals_.find(holder->incarnation);
+  if (it == removals_.end() || it->second != removal_reason::replaced) return false;
+  removals_.erase(it);
+  phase_ = phase::checking_name;
+  verify(*holder, self_, false, out);
+  return true;
 }
 
 void view_leader::on_reply(boot_time now, ports::request_id id, const ports::view_reply& reply,
@@ -200,7 +213,10 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
 void view_leader::lead(boot_time now, view_effects& out) {
   phase_ = phase::leading;
   row_view_.reset();
-  if (current_->find(self_.incarnation) == nullptr) joins_.insert(joins_.begin(), self_);
+  const bool joins = std::any_of(joins_.begin(), joins_.end(), [&](const member& m) {
+    return m.incarnation == self_.incarnation;
+  });
+  if (!joins && current_->find(self_.incarnation) == nullptr) joins_.insert(joins_.begin(), self_);
   evidence_.watch(now, current_);
   proceed(now, out);
 }

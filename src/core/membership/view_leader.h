@@ -154,6 +154,7 @@ class view_leader {
   void admit(const member& who, view_effects& out);
   void remove(const incarnation& who, removal_reason reason);
   view decide(std::vector<removal>& removed) const;
+  bool name_judged_anew(boot_time now, view_effects& out);
   void commit(boot_time now, view_effects& out);
   void committed(boot_time now, view_effects& out);
 
@@ -181,6 +182,7 @@ class view_leader {
   boot_time retry_at_;
 
   std::map<incarnation, removal_reason> removals_;  // wanted in the next view
+  boot_time name_judged_;  // when the holder of this node's name was last found gone
   std::set<incarnation> leaving_;
   std::vector<member> joins_;
   std::set<incarnation> reached_;

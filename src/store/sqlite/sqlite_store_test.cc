@@ -79,7 +79,7 @@ class sqlite_store_test : public testing::Test {
   static std::string open_error(const path& file, milliseconds patience = seconds(5)) {
     auto how = in_file(file);
     how.open_patience = patience;
-    const auto opened = lanes::open(std::move(how));
+    const auto opened = lanes::open(how);
     return opened ? "" : opened.error().message();
   }
 
