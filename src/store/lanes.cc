@@ -35,7 +35,7 @@ struct lanes::lane {
   // away, and two that close at the same moment both believe that they are not.
   lane(const std::string& name, const options& wanted, std::shared_ptr<std::mutex> closing)
       : db(wanted.connect()),
-        thread(std::move(name), queue_max,
+        thread(name, queue_max,
                [db = db, closing = std::move(closing)] {
                  const std::lock_guard lock(*closing);
                  db->close();

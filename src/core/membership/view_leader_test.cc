@@ -246,5 +246,28 @@ TEST(view_leader, J1_who_finds_its_name_taken_by_a_live_member_does_not_lead) {
   }
 }
 
+TEST(view_leader, J1_asks_again_whose_its_name_is_when_the_answer_has_become_old) {
+  auto other = member_of(1);
+  other.incarnation = life(99);
+  for (const auto later : {verified::alive, verified::silent}) {
+    view_stand s;
+    s.row = ports::view_row{{6, 3}, "e1", {other, member_of(2)}, {}};
+    s.begin(7);
+    s.reply_all();
+    s.verified_as(99, verified::silent);
+    ASSERT_EQ(s.open.size(), 1U) << "the commit";
+    s.answer(s.take().id, {store_outcome::unknown, false, {}, {}});
+    s.tick(s.options.silence() + 1s);
+    s.reply_all();
+    ASSERT_EQ(s.noted<view_effect::verify>().size(), 2U) << "nothing is committed before that";
+    s.verified_as(99, later);
+    s.reply_all();
+    EXPECT_EQ(s.core.ready(), later == verified::silent);
+    EXPECT_EQ(s.noted<view_effect::name_taken>().size(), later == verified::alive ? 1U : 0U);
+    const bool replaced = s.names() == names{"m2", "m1"};
+    EXPECT_EQ(replaced, s.core.ready()) << "and it is in once";
+  }
+}
+
 }  // namespace
 }  // namespace hedgerow::core
