@@ -72,11 +72,12 @@ result<location> parse_url(std::string_view url) {
     }
     return absolute_file(rest, url);
   }
-  // Not repeated in the error: such a URL may hold a password.
+  // Only the scheme is repeated in the error: such a URL may hold a password.
   if (url.find("://") != std::string_view::npos || starts_with_any(url, "postgres:", "postgresql:"))
     return fail(errc::invalid_argument,
-                "the store's URL is of an unknown kind; give a file, sqlite:///path/to/file, or "
-                "postgres://user@host/database");
+                fmt::format("a store of the kind \"{}:\" is unknown; give a file, "
+                            "sqlite:///path/to/file, or postgres://user@host/database",
+                            url.substr(0, url.find(':'))));
   return absolute_file(url, url);
 }
 
