@@ -15,9 +15,12 @@ using wire::frame_type;
 namespace {
 
 constexpr std::array types{
-    frame_type::probe,     frame_type::probe_ack, frame_type::beat,      frame_type::report,
-    frame_type::view_push, frame_type::view_pull, frame_type::join,      frame_type::join_reply,
-    frame_type::leave,     frame_type::released,  frame_type::subscribe, frame_type::leader_news,
+    frame_type::probe,         frame_type::probe_ack,     frame_type::beat,
+    frame_type::report,        frame_type::view_push,     frame_type::view_pull,
+    frame_type::join,          frame_type::join_reply,    frame_type::leave,
+    frame_type::released,      frame_type::subscribe,     frame_type::leader_news,
+    frame_type::stream_open,   frame_type::stream_accept, frame_type::stream_credit,
+    frame_type::stream_finish, frame_type::stream_reset,
 };
 
 // Nothing that was decoded is larger than its limits allow.
@@ -33,6 +36,12 @@ void check_limits(const message::any& what) {
     HEDGEROW_ASSERT(report->edges.size() <= limits::members_max);
   if (const auto* join = std::get_if<message::join>(&what))
     HEDGEROW_ASSERT(!join->who.name.empty() && join->who.tags.size() <= limits::tags_max);
+  if (const auto* open = std::get_if<message::stream_open>(&what)) {
+    HEDGEROW_ASSERT(open->metadata.size() <= limits::metadata_max && !open->metadata.contains(""));
+    HEDGEROW_ASSERT(open->remaining >= nanoseconds::zero() && open->idle >= nanoseconds::zero());
+  }
+  if (const auto* reset = std::get_if<message::stream_reset>(&what))
+    HEDGEROW_ASSERT(reset->text.size() <= limits::error_text_bytes_max);
 }
 
 }  // namespace

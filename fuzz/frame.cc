@@ -18,8 +18,17 @@ namespace {
 
 constexpr std::size_t payload_limit = 64 * 1024;
 
+// With the whole body; of stream_data all that follows for the same stream, for it comes in pieces.
+struct received {
+  wire::frame_type type{};
+  std::uint64_t stream = 0;
+  std::string body;
+
+  bool operator==(const received&) const = default;
+};
+
 struct cut {
-  std::vector<std::pair<wire::frame_type, std::string>> frames;  // with the whole body
+  std::vector<received> frames;
   bool lost = false;
 
   bool operator==(const cut&) const = default;
@@ -38,7 +47,14 @@ bool take(wire::frame_reader& reader, wire::stage now, cut& out) {
     std::string body(whole.body);
     body += whole.payload;
     HEDGEROW_ASSERT(body.size() <= wire::body_limit(whole.type, now, payload_limit));
-    out.frames.emplace_back(whole.type, std::move(body));
+    const bool data = whole.type == wire::frame_type::stream_data;
+    HEDGEROW_ASSERT(!data || !body.empty());
+    if (data && !out.frames.empty() && out.frames.back().type == whole.type &&
+        out.frames.back().stream == whole.stream) {
+      out.frames.back().body += body;
+    } else {
+      out.frames.push_back({whole.type, whole.stream, std::move(body)});
+    }
   }
 }
 

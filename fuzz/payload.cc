@@ -1,5 +1,6 @@
-// Requests and replies.
+// Requests, replies and the data of streams.
 
+#include <array>
 #include <string>
 
 #include "base/assert.h"
@@ -11,7 +12,10 @@ using wire::frame_type;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::input in(data, size);
-  const auto type = in.choice(2) == 0 ? frame_type::request : frame_type::reply;
+  constexpr std::array types{frame_type::request, frame_type::reply, frame_type::stream_data};
+  const auto type = types.at(in.choice(types.size()));
+  if (in.rest().size() > wire::body_limit(type, wire::stage::open, limits::payload_bytes_max))
+    return 0;
   const auto first = wire::decode(type, in.rest());
   if (!first) return 0;
   std::string once;

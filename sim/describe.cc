@@ -37,6 +37,23 @@ std::string removed_of(const std::vector<removal>& removed) {
   return text;
 }
 
+// Of data only the size.
+std::string describe_stream(const message::any& m) {
+  if (const auto* s = std::get_if<message::stream_open>(&m))
+    return fmt::format(" {} kind {} limit {}", s->stream, static_cast<int>(s->kind), s->limit);
+  if (const auto* s = std::get_if<message::stream_accept>(&m))
+    return fmt::format(" {} limit {} token {}", s->stream, s->limit, s->token);
+  if (const auto* s = std::get_if<message::stream_data>(&m))
+    return fmt::format(" {} bytes {}", s->stream, s->data.size());
+  if (const auto* s = std::get_if<message::stream_credit>(&m))
+    return fmt::format(" {} limit {} consumed {}", s->stream, s->limit, s->consumed);
+  if (const auto* s = std::get_if<message::stream_finish>(&m)) return fmt::format(" {}", s->stream);
+  if (const auto* s = std::get_if<message::stream_reset>(&m))
+    return fmt::format(" {} code {} consumed {}", s->stream, static_cast<int>(s->code),
+                       s->consumed);
+  return {};
+}
+
 std::string outcome_of(ports::store_outcome o, bool applied) {
   if (o == ports::store_outcome::done) return applied ? "done" : "does not apply";
   return o == ports::store_outcome::failed ? "failed" : "unknown";
@@ -98,14 +115,17 @@ std::string describe(const ports::view_request& q, const ports::view_reply& r) {
 
 std::string describe(const message::any& m) {
   constexpr std::array<std::string_view, std::variant_size_v<message::any>> names{
-      "probe",      "probe_ack", "beat",     "report",    "view_push",   "view_pull", "join",
-      "join_reply", "leave",     "released", "subscribe", "leader_news", "request",   "reply"};
+      "probe",         "probe_ack",   "beat",          "report",        "view_push",
+      "view_pull",     "join",        "join_reply",    "leave",         "released",
+      "subscribe",     "leader_news", "request",       "reply",         "stream_open",
+      "stream_accept", "stream_data", "stream_credit", "stream_finish", "stream_reset"};
   std::string text(names.at(m.index()));
   if (const auto* v = std::get_if<message::view_push>(&m)) text += " " + describe(v->view->id);
   if (const auto* r = std::get_if<message::request>(&m))
     text += fmt::format(" {} {}", r->id, as_view(r->payload));
   if (const auto* r = std::get_if<message::reply>(&m))
     text += fmt::format(" {} status {}", r->id, static_cast<int>(r->status));
+  text += describe_stream(m);
   if (const auto* r = std::get_if<message::report>(&m)) {
     text += fmt::format(" nonce {}:", r->nonce);
     for (const auto& e : r->edges)

@@ -22,6 +22,7 @@ enum class event_kind : std::uint8_t {
   opened,       // a: side of a connection
   dial_failed,  // a: side, b: dial_failure
   message,      // a: receiving side, b: pooled message
+  drained,      // a: sending side, b: bytes
   closed,       // a: side
   lease_reply,  // a: statement
   view_reply,   // a: statement

@@ -24,10 +24,6 @@ std::uint32_t slot_of(const std::string& address) {
   return slot;
 }
 
-bool is_bulk(const message::any& m) {
-  return std::holds_alternative<message::request>(m) || std::holds_alternative<message::reply>(m);
-}
-
 }  // namespace
 
 std::string address_of(std::uint32_t slot) {
@@ -51,27 +47,61 @@ true_time network_model::link_delay(std::uint32_t from, std::uint32_t to) {
   return d.length;
 }
 
-// Control messages may overtake requests and replies, never each other.
+network_model::lane network_model::lane_of(const message::any& m) {
+  if (std::holds_alternative<message::request>(m) || std::holds_alternative<message::reply>(m))
+    return lane::calls;
+  if (std::holds_alternative<message::stream_data>(m) ||
+      std::holds_alternative<message::stream_finish>(m))
+    return lane::streams;
+  return lane::control;
+}
+
+// What is more urgent may overtake, nothing overtakes its like. The end comes behind all.
 void network_model::push_in_order(std::uint64_t receiving_side, event_kind kind, std::uint64_t b,
-                                  bool bulk) {
+                                  lane in, true_time leaves) {
   auto& c = of(receiving_side);
   const unsigned to = side_of(receiving_side);
   const unsigned from = 1 - to;
-  true_time at = world_.now + link_delay(c.slot[from], c.slot[to]);
+  true_time at = leaves + link_delay(c.slot[from], c.slot[to]);
   at = std::max(at, c.last_control[from]);
-  if (bulk || kind == event_kind::closed) at = std::max(at, c.last_bulk[from]);
-  (bulk ? c.last_bulk : c.last_control)[from] = at;
+  const bool end = kind == event_kind::closed;
+  if (in != lane::control || end) at = std::max(at, c.last_bulk[from]);
+  if (in == lane::streams || end) at = std::max(at, c.last_stream[from]);
+  const std::array all{&c.last_control, &c.last_bulk, &c.last_stream};
+  (*all.at(static_cast<std::size_t>(in)))[from] = at;
   world_.plan(at, kind, c.process[to], receiving_side, b);
+}
+
+// Data of streams waits for its turn on the link: mostly for moments, at times for so long that its
+// lane is full.
+true_time network_model::leaving_time(std::uint64_t side, const message::any& what) {
+  auto& c = of(side);
+  const unsigned me = side_of(side);
+  const auto* data = std::get_if<message::stream_data>(&what);
+  if (data == nullptr) return std::max(world_.now, c.last_drained[me]);
+  const bool slow = !healed_ && random_.chance(0.02);
+  const true_time wait = random_.between(0, slow ? 300 * millisecond : millisecond / 2);
+  c.last_drained[me] = std::max(world_.now, c.last_drained[me]) + wait;
+  c.undrained[me] += data->data.size();
+  if (c.undrained[me] > limits::stream_lane_bytes + limits::stream_frame_bytes) {
+    world_.violated("streams", fmt::format("p{} has queued {} bytes of stream data on #{}",
+                                           c.process[me], c.undrained[me], side));
+  }
+  world_.plan(c.last_drained[me], event_kind::drained, c.process[me], side, data->data.size());
+  return c.last_drained[me];
 }
 
 std::uint64_t network_model::keep(const message::any& what) {
   if (pool_free_.empty()) {
-    pool_.push_back(what);
-    return pool_.size() - 1;
+    pool_free_.push_back(pool_.size());
+    pool_.emplace_back();
   }
   const auto index = pool_free_.back();
   pool_free_.pop_back();
   pool_[index] = what;
+  if (auto* data = std::get_if<message::stream_data>(&pool_[index])) {
+    data->data = data->data.kept();
+  }
   return index;
 }
 
@@ -171,8 +201,13 @@ void network_model::on_handshake(endpoint& at, const event& e) {
   c.open[1] = true;
   if (at.id >= sides_of_process_.size()) sides_of_process_.resize(at.id + 1);
   sides_of_process_[at.id].push_back(mine);
-  push_in_order(e.a, event_kind::opened, 0, false);
+  push_in_order(e.a, event_kind::opened, 0, lane::control, world_.now);
   at.transport_news->on_open(mine, c.dialer);
+}
+
+// The lane of streams has no end that its sender would meet.
+bool network_model::counts_in_flight(const event& e) const {
+  return e.kind == event_kind::message && lane_of(pool_[e.b]) != lane::streams;
 }
 
 bool network_model::send(endpoint& who, ports::connection_id id, const message::any& what) {
@@ -180,14 +215,16 @@ bool network_model::send(endpoint& who, ports::connection_id id, const message::
   auto& c = of(id);
   const unsigned me = side_of(id);
   if (!c.open[me] || c.process[me] != who.id) return false;
-  if (c.in_flight[me] >= with_.queue_max) {
+  const lane in = lane_of(what);
+  if (in != lane::streams && c.in_flight[me] >= with_.queue_max) {
     world_.tally.hit(fault::queue_full);
     paths_.disturb(c.slot[0], c.slot[1], world_.now);
     return false;
   }
-  ++c.in_flight[me];
+  if (in != lane::streams) ++c.in_flight[me];
   ++messages_;
-  push_in_order(side_id(id / 2 - 1, 1 - me), event_kind::message, keep(what), is_bulk(what));
+  const true_time leaves = in == lane::streams ? leaving_time(id, what) : world_.now;
+  push_in_order(side_id(id / 2 - 1, 1 - me), event_kind::message, keep(what), in, leaves);
   return true;
 }
 
@@ -204,7 +241,7 @@ void network_model::close(endpoint& who, ports::connection_id id) {
 }
 
 void network_model::tell_closed(std::uint64_t side) {
-  push_in_order(side, event_kind::closed, 0, false);
+  push_in_order(side, event_kind::closed, 0, lane::control, world_.now);
 }
 
 // Bytes for a connection that their receiver does not know (any more).
@@ -226,7 +263,7 @@ bool network_model::arrives(const event& e) {
     c.stalled[from].push_back(e);
     return false;
   }
-  if (e.kind == event_kind::message) --c.in_flight[from];
+  if (counts_in_flight(e)) --c.in_flight[from];
   if (!processes_.host_up(c.slot[me])) {
     discard(e);
     return false;
@@ -256,6 +293,8 @@ void network_model::on_event(const event& e) {
     flow(e.a, static_cast<unsigned>(e.b));
   } else if (e.kind == event_kind::heal_cut) {
     end_cut(cuts_[e.a]);
+  } else if (e.kind == event_kind::drained) {
+    if (of(e.a).open[side_of(e.a)]) processes_.hand_over(processes_.endpoint_of(e.target), e);
   } else if (arrives(e)) {
     processes_.hand_over(processes_.endpoint_of(e.target), e);
   }
@@ -273,6 +312,8 @@ void network_model::deliver(endpoint& to, const event& e) {
     on_dial_failed(to, e);
   } else if (e.kind == event_kind::message) {
     on_message(to, e);
+  } else if (e.kind == event_kind::drained) {
+    on_drained(to, e);
   } else {
     auto& c = of(e.a);
     if (!c.open[side_of(e.a)]) return;
@@ -311,7 +352,35 @@ void network_model::on_message(endpoint& to, const event& e) {
   if (world_.trace.wants(detail::messages))
     world_.trace.say(world_.now, fmt::format("p{} -> p{} #{} {}", c.process[1 - side_of(e.a)],
                                              to.id, e.a, describe(what)));
-  to.transport_news->on_message(e.a, std::move(what));
+  hand_over(to, e.a, std::move(what));
+}
+
+void network_model::hand_over(endpoint& to, std::uint64_t side, message::any&& what) {
+  if (const auto* data = std::get_if<message::stream_data>(&what)) {
+    hand_over_data(to, side, *data);
+  } else {
+    to.transport_news->on_message(side, std::move(what));
+  }
+}
+
+// Borrowed, and in pieces as a receive may cut it: each is gone when the call is over.
+void network_model::hand_over_data(endpoint& to, std::uint64_t side,
+                                   const message::stream_data& what) {
+  std::string_view left = what.data.text;
+  while (!left.empty() && of(side).open[side_of(side)]) {
+    const bool whole = left.size() == 1 || random_.chance(0.7);
+    const std::size_t count = whole ? left.size() : 1 + random_.below(left.size() - 1);
+    const std::string piece(left.substr(0, count));
+    left.remove_prefix(count);
+    to.transport_news->on_message(side, message::stream_data{what.stream, slice(nullptr, piece)});
+  }
+}
+
+void network_model::on_drained(endpoint& to, const event& e) {
+  auto& c = of(e.a);
+  if (!c.open[side_of(e.a)]) return;
+  c.undrained[side_of(e.a)] -= e.b;
+  to.transport_news->on_drained(e.a, e.b);
 }
 
 void network_model::discard(const event& e) {
@@ -353,7 +422,7 @@ void network_model::flow(std::uint64_t index, unsigned direction) {
     // Given up by the kernels of both sides: what was sent before is lost with the rest.
     c.broken = true;
     for (const auto& e : held) {
-      if (e.kind == event_kind::message) --c.in_flight[direction];
+      if (counts_in_flight(e)) --c.in_flight[direction];
       discard(e);
     }
     paths_.disturb(c.slot[0], c.slot[1], world_.now + second);

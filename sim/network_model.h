@@ -47,7 +47,7 @@ class network_model {
 
   // dial_arrives, dial_deadline, flow, heal_cut, and those below when they reach the host.
   void on_event(const event& e);
-  // handshake, opened, dial_failed, message, closed: the process runs and takes it.
+  // handshake, opened, dial_failed, message, drained, closed: the process runs and takes it.
   void deliver(endpoint& to, const event& e);
   void discard(const event& e);
 
@@ -67,7 +67,11 @@ class network_model {
     // By sending side: when the newest arrives, and what a cut holds back.
     std::array<true_time, 2> last_control{};
     std::array<true_time, 2> last_bulk{};
+    std::array<true_time, 2> last_stream{};
     std::array<std::uint32_t, 2> in_flight{};
+    // By sending side: data of streams that has not left it, and when the last of it does.
+    std::array<std::size_t, 2> undrained{};
+    std::array<true_time, 2> last_drained{};
     std::array<std::vector<event>, 2> stalled;
   };
   struct cut_record {
@@ -77,11 +81,16 @@ class network_model {
   };
 
   static std::uint64_t side_id(std::uint64_t index, unsigned side) { return 2 * index + 2 + side; }
+  // As the transport has them, the most urgent first.
+  enum class lane : std::uint8_t { control, calls, streams };
+  static lane lane_of(const message::any& m);
   static unsigned side_of(std::uint64_t id) { return static_cast<unsigned>(id & 1U); }
   connection& of(std::uint64_t id) { return connections_[id / 2 - 1]; }
 
   true_time link_delay(std::uint32_t from, std::uint32_t to);
-  void push_in_order(std::uint64_t receiving_side, event_kind kind, std::uint64_t b, bool bulk);
+  void push_in_order(std::uint64_t receiving_side, event_kind kind, std::uint64_t b, lane in,
+                     true_time leaves);
+  true_time leaving_time(std::uint64_t side, const message::any& what);
   void tell_closed(std::uint64_t side);
   void reset_from(std::uint64_t receiving_side);
   bool arrives(const event& e);
@@ -89,10 +98,14 @@ class network_model {
   void on_handshake(endpoint& at, const event& e);
   void on_dial_failed(endpoint& to, const event& e);
   void on_message(endpoint& to, const event& e);
+  void on_drained(endpoint& to, const event& e);
+  void hand_over(endpoint& to, std::uint64_t side, message::any&& what);
+  void hand_over_data(endpoint& to, std::uint64_t side, const message::stream_data& what);
   void fail_dial(std::uint64_t side, ports::dial_failure why);
   void end_cut(cut_record& c);
   void flow(std::uint64_t index, unsigned direction);
   void close_all_of(endpoint& who, bool tell);
+  bool counts_in_flight(const event& e) const;
   std::uint64_t keep(const message::any& what);
 
   kernel& world_;

@@ -2,7 +2,9 @@
 
 #include "sim/network_model.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct listener final : ports::transport_listener {
   std::vector<std::uint64_t> nonces;
   std::vector<std::uint64_t> requests;
   int closed = 0;
+  std::size_t drained = 0;
+  std::string data;
+  std::optional<std::size_t> finished_at;
 
   void on_open(connection_id id, const ports::peer&) override { opened.push_back(id); }
   void on_dial_failed(connection_id, dial_failure why, const std::optional<ports::peer>&,
@@ -29,8 +34,14 @@ struct listener final : ports::transport_listener {
   void on_message(connection_id, message::any&& what) override {
     if (const auto* p = std::get_if<message::probe>(&what)) nonces.push_back(p->nonce);
     if (const auto* r = std::get_if<message::request>(&what)) requests.push_back(r->id);
+    if (const auto* d = std::get_if<message::stream_data>(&what)) {
+      EXPECT_EQ(d->data.owner, nullptr) << "it is lent";
+      data += d->data.text;
+    }
+    if (std::holds_alternative<message::stream_finish>(what)) finished_at = data.size();
   }
   void on_closed(connection_id, const std::string&) override { ++closed; }
+  void on_drained(connection_id, std::size_t bytes) override { drained += bytes; }
 };
 
 class network : public testing::Test, private router {
@@ -104,6 +115,41 @@ TEST_F(network, a_request_never_overtakes_a_control_message) {
       pass(10 * microsecond);
     EXPECT_EQ(heard_[1].nonces.size(), n);
   }
+}
+
+TEST_F(network, stream_data_is_lent_in_order_and_overtaken_by_all_others) {
+  const auto id = connect();
+  std::string all;
+  std::size_t queued = 0;
+  std::size_t fullest = 0;
+  for (int n = 0; n < 300; ++n) {
+    const std::string part(1'000, static_cast<char>('a' + n % 26));
+    while (heard_[0].drained + limits::stream_lane_bytes < queued)
+      pass(10 * microsecond);
+    EXPECT_TRUE(net_.send(ends_[0], id, message::stream_data{1, slice(nullptr, part)}));
+    all += part;
+    queued += part.size();
+    fullest = std::max(fullest, queued - heard_[0].drained);
+  }
+  EXPECT_TRUE(net_.send(ends_[0], id, message::stream_finish{1}));
+  EXPECT_TRUE(probe(id, 7));
+  while (heard_[1].nonces.empty())
+    pass(10 * microsecond);
+  EXPECT_LT(heard_[1].data.size(), all.size()) << "the probe was there first";
+  pass(20 * second);
+  EXPECT_EQ(heard_[1].data, all);
+  EXPECT_EQ(heard_[1].finished_at, all.size());
+  EXPECT_EQ(heard_[0].drained, all.size());
+  EXPECT_GT(fullest, limits::stream_lane_bytes / 2);
+  EXPECT_FALSE(world_.failure);
+}
+
+TEST_F(network, a_sender_that_loses_count_is_a_violation) {
+  const auto id = connect();
+  const std::string part(limits::stream_frame_bytes, 'd');
+  for (int n = 0; n < 6 && !world_.failure; ++n)
+    (void)net_.send(ends_[0], id, message::stream_data{1, slice(nullptr, part)});
+  EXPECT_TRUE(world_.failure);
 }
 
 TEST_F(network, another_incarnation_is_told_apart_and_nobody_refuses) {

@@ -35,7 +35,8 @@ process::process(surroundings around, std::uint32_t number, std::uint32_t on_slo
   in_.all.born(id, slot, name_, in_.world.now);
   // std::make_unique could not see the bases, which are private.
   engine::ports_in_use ports{*this, *this, *this, *this, *this, *this};
-  engine_.reset(new engine::engine(options_of(in_.with, id, slot, name_, lease), ports, *this));
+  engine_.reset(
+      new engine::engine(options_of(in_.with, id, slot, name_, lease), ports, *this, *this));
   transport_news = engine_.get();
   store_news = engine_.get();
   handler_news = engine_.get();
@@ -55,6 +56,10 @@ void process::start() {
     lock_news.push_back(&locks_.back()->store_news());
   }
   settle();
+}
+
+void process::on_stream_offered(core::stream_id stream, core::stream_offer&& /*what*/) {
+  engine_->stream_cancel(stream, message::stream_code::handler_failed, "no handler");
 }
 
 void process::stop() {

@@ -47,7 +47,8 @@ class process final : public endpoint,
                       private ports::timers,
                       private ports::handlers,
                       private ports::log,
-                      private engine::listener {
+                      private engine::listener,
+                      private engine::stream_listener {
  public:
   process(surroundings around, std::uint32_t number, std::uint32_t on_slot, std::string name,
           microseconds lease);
@@ -82,6 +83,8 @@ class process final : public endpoint,
   ports::connection_id dial(const std::string& address, const hedgerow::incarnation& expected,
                             nanoseconds patience) override;
   bool send(ports::connection_id id, const message::any& what) override;
+  // Nobody is displaced here, however silent.
+  void set_busy(ports::connection_id, bool) override {}
   void close(ports::connection_id id) override;
   void wake_at(boot_time at) override;
   std::optional<ports::job_result> run(ports::job_id id, const ports::job& work) override;
@@ -102,6 +105,15 @@ class process final : public endpoint,
   void on_broadcast_reply(engine::call_id call, member_reply answer) override;
   void on_broadcast_done(engine::call_id call) override;
   void on_stopped() override;
+
+  // Nobody opens streams in the simulator yet.
+  void on_stream_offered(core::stream_id id, core::stream_offer&& what) override;
+  void on_stream_open(core::stream_id, const std::string&, fencing_token) override {}
+  void on_stream_messages(core::stream_id, slice&&, bool) override {}
+  void on_stream_finished(core::stream_id) override {}
+  void on_stream_taken(core::stream_id, std::size_t) override {}
+  void on_stream_acknowledged(core::stream_id, std::uint64_t) override {}
+  void on_stream_end(core::stream_id, stream_end&&) override {}
 
   void say(detail level, const std::string& text);
   void on_timer(const event& e);

@@ -78,6 +78,12 @@ std::string_view name_of(const std::error_code& code) {
       return "not_supported";
     case errc::store_refused:
       return "store_refused";
+    case errc::leadership_lost:
+      return "leadership_lost";
+    case errc::cancelled:
+      return "cancelled";
+    case errc::timed_out:
+      return "timed_out";
     case errc::internal:
       return "internal";
   }

@@ -84,6 +84,18 @@ std::vector<std::pair<std::string, message::any>> control_messages() {
       {"released", message::released{5, true}},
       {"subscribe", message::subscribe{}},
       {"leader_news", message::leader_news{"ann", "127.0.0.1:7000", ann_life, 5, 2500, 12}},
+      {"stream_open", message::stream_open{7,
+                                           message::request_kind::send,
+                                           65536,
+                                           nanoseconds{5'000'000'000},
+                                           nanoseconds{0},
+                                           "ann",
+                                           {{"content-type", "text"}, {"trace", "1"}}}},
+      {"stream_accept", message::stream_accept{7, 65536, 5, "bob"}},
+      {"stream_credit", message::stream_credit{7, 131072, 12}},
+      {"stream_finish", message::stream_finish{7}},
+      {"stream_reset", message::stream_reset{7, message::stream_code::leadership_lost, 12,
+                                             "the lease has expired", bob_life, "[::1]:7001"}},
   };
 }
 
@@ -94,6 +106,10 @@ message::request some_request() {
 message::reply some_reply() {
   return {42,           message::reply_status::not_leader, 5, "ann", bob_life,
           "[::1]:7001", make_bytes("not the leader")};
+}
+
+message::stream_data some_data(std::string data) {
+  return {7, slice(make_bytes(data))};
 }
 
 void add_messages(seeds& all) {
@@ -113,11 +129,15 @@ void add_messages(seeds& all) {
   const std::string reply = frame_of(some_reply());
   all["payload/request"] = '\0' + body_of(request);
   all["payload/reply"] = '\1' + body_of(reply);
+  const std::string data = frame_of(some_data("hello"));
+  all["payload/stream_data"] = '\2' + body_of(data);
   auto large = some_request();
   large.payload = make_bytes(std::string(6000, 'x'));
   const std::string client = request + frame_of(message::subscribe{}) + frame_of(large);
   // Stage, and the size of the pieces less one.
-  all["frame/open"] = std::string("\2\x0a") + everything + request + reply;
+  all["frame/open"] = std::string("\2\x0a") + everything + request + reply + data;
+  all["frame/stream"] = std::string("\2\x63") + frame_of(some_data(std::string(5000, 'd'))) + data +
+                        frame_of(message::stream_finish{7});
   all["frame/client"] = std::string("\3\x63") + client;
 }
 

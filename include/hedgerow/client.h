@@ -30,6 +30,8 @@ class client {
   result<std::vector<member_reply>> broadcast(std::string_view payload, broadcast_options how = {});
   void broadcast(std::string_view payload, broadcast_options how,
                  std::function<void(member_reply)> each, std::function<void()> done);
+  result<stream> open_stream(const stream_options& how = {});
+  result<std::vector<member_stream>> open_streams(const stream_options& how = {});
 
   view_ptr view() const;
   // Since the group's view changed, as told by the node that is followed.

@@ -39,6 +39,12 @@ enum class errc {
   not_supported,
   internal,
   store_refused,  // the store answers, and won't serve us: mend what the context says
+
+  // How a stream ended before both sides were through with it. What was acknowledged is consumed,
+  // the rest may have been.
+  leadership_lost,  // of the node that has taken it: go on with the next leader
+  cancelled,        // by either side, for the reason in the context
+  timed_out,        // its deadline has passed, or it was idle for too long
 };
 
 }  // namespace hedgerow

@@ -14,6 +14,7 @@
 #include <hedgerow/member.h>
 #include <hedgerow/message.h>
 #include <hedgerow/options.h>
+#include <hedgerow/stream.h>
 
 namespace hedgerow {
 
@@ -56,6 +57,13 @@ class node {
   // The same; `each` and then `done` on the loop's thread.
   void broadcast(std::string_view payload, broadcast_options how,
                  std::function<void(member_reply)> each, std::function<void()> done);
+
+  // A stream to the leader, tied to its token; to every member of the present view, one stream
+  // each, in the order of the view. Return at once; a stream that nobody takes ends with an error.
+  // Errors: invalid_argument, in the options.
+  result<stream> open_stream(const stream_options& how = {});
+  result<std::vector<member_stream>> open_streams(const stream_options& how = {},
+                                                  bool skip_self = false);
 
   // The newest view that this node has accepted; empty before the first, never null.
   view_ptr view() const;

@@ -10,6 +10,7 @@
 #include <hedgerow/leadership.h>
 #include <hedgerow/log.h>
 #include <hedgerow/message.h>
+#include <hedgerow/stream.h>
 
 namespace hedgerow {
 
@@ -63,6 +64,11 @@ struct options {
   // handler the caller gets errc::handler_failed.
   handler on_message;
   handler on_broadcast;
+  // Streams that others open to the leader, while this node leads, and to all members. Without a
+  // handler the opener gets errc::handler_failed.
+  stream_handler on_stream;
+  stream_handler on_broadcast_stream;
+  unsigned stream_threads = 64;  // of handlers that block, at once; up to 4096
 
   // Notifications, on the loop's thread, never concurrently: must not block, may call any
   // non-blocking method of the node. Level-triggered: what is told is the present state, states in

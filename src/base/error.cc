@@ -44,6 +44,12 @@ class category final : public std::error_category {
         return "internal error";
       case errc::store_refused:
         return "store refuses to serve us";
+      case errc::leadership_lost:
+        return "leadership lost";
+      case errc::cancelled:
+        return "stream cancelled";
+      case errc::timed_out:
+        return "timed out";
     }
     return "unknown error";
   }
@@ -66,7 +72,9 @@ std::string error::message() const {
 
 call_outcome error::outcome() const {
   if (code == errc::handler_failed) return call_outcome::replied;
-  if (code == errc::outcome_unknown) return call_outcome::unknown;
+  if (code == errc::outcome_unknown || code == errc::leadership_lost || code == errc::cancelled ||
+      code == errc::timed_out)
+    return call_outcome::unknown;
   return call_outcome::not_executed;
 }
 

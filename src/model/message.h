@@ -5,6 +5,7 @@
 // incarnation, fixed by its handshake (S1), and a message counts for those two only.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -123,7 +124,72 @@ struct reply {
   bytes payload;  // the answer, or an error text
 };
 
+// Streams. A stream's number is its opener's choice, unique on this connection for good; the opener
+// has dialled the connection. Either side's data is one sequence of bytes: each message behind its
+// length (u32, little-endian), cut into frames anywhere.
+
+struct stream_open {
+  std::uint64_t stream = 0;
+  request_kind kind = request_kind::send;  // to the leader, or to a member
+  std::uint64_t limit = 0;                 // as in stream_credit, for the other side's first bytes
+  nanoseconds remaining{};                 // until the opener's deadline; 0: there is none
+  nanoseconds idle{};  // longest time without data in either direction; 0: any is fine
+  std::string from;    // name of the opener; empty for a client
+  std::map<std::string, std::string> metadata;
+};
+
+// Taken: data may flow. Before it the opener sends none.
+struct stream_accept {
+  std::uint64_t stream = 0;
+  std::uint64_t limit = 0;
+  fencing_token token = 0;  // of the lease to which it is tied, or of the view
+  std::string from;         // name of the node that has taken it
+};
+
+struct stream_data {
+  std::uint64_t stream = 0;
+  slice data;  // never empty; borrowed by whoever receives it, for the length of the call
+};
+
+// What the sender of this has consumed, and may be sent. Both absolute, so that they only grow.
+struct stream_credit {
+  std::uint64_t stream = 0;
+  std::uint64_t limit = 0;     // bytes that it may be sent since the stream began
+  std::uint64_t consumed = 0;  // messages that its user has consumed
+};
+
+// No more data from this side; comes behind all of it.
+struct stream_finish {
+  std::uint64_t stream = 0;
+};
+
+enum class stream_code : std::uint8_t {
+  // Instead of stream_accept.
+  not_leader,  // leader fields may say who is
+  not_member,
+  overloaded,  // also later: no memory for a long message
+  stopping,    // also later
+  // Later.
+  cancelled,
+  handler_failed,
+  leadership_lost,
+  timed_out,
+  too_large,
+  violation,  // of the protocol
+};
+
+// Ends both directions, whatever is on its way.
+struct stream_reset {
+  std::uint64_t stream = 0;
+  stream_code code = stream_code::cancelled;
+  std::uint64_t consumed = 0;  // as in stream_credit
+  std::string text;            // in words for the other side's user
+  hedgerow::incarnation leader;
+  std::string leader_address;
+};
+
 using any = std::variant<probe, probe_ack, beat, report, view_push, view_pull, join, join_reply,
-                         leave, released, subscribe, leader_news, request, reply>;
+                         leave, released, subscribe, leader_news, request, reply, stream_open,
+                         stream_accept, stream_data, stream_credit, stream_finish, stream_reset>;
 
 }  // namespace hedgerow::message

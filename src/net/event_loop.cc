@@ -59,8 +59,14 @@ void event_loop::impl::end_turn() {
     on_wake();
     --depth;
   }
-  for (turn_hook* hook : hooks)
-    hook->on_turn_end();
+  // What hooks call is no turn of its own: it would end within this end.
+  ++depth;
+  ending = true;
+  for (std::size_t i = 0; i < hooks.size(); ++i)
+    if (hooks[i] != no_hook) hooks[i]->on_turn_end();
+  std::erase(hooks, no_hook);
+  ending = false;
+  --depth;
 }
 
 void event_loop::impl::wake_at(boot_time at) {

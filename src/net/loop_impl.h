@@ -1,6 +1,7 @@
 #pragma once
 // The inside of event_loop, for the other drivers of this folder.
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <mutex>
@@ -14,7 +15,7 @@
 namespace hedgerow::net {
 
 // Called at the end of every turn of the loop, when no callback is on the stack: the place to write
-// what the turn has queued, with one system call per connection.
+// what the turn has queued, with one system call per connection. May remove hooks.
 class turn_hook {
  public:
   virtual ~turn_hook() = default;
@@ -32,11 +33,11 @@ struct event_loop::impl {
     if (--depth == 0) end_turn();
   }
   // Whether on_turn_end is still to come.
-  bool in_turn() const { return depth > 0; }
+  bool in_turn() const { return depth > 0 && !ending; }
 
   void post(std::function<void()> task);
   void add(turn_hook* hook) { hooks.push_back(hook); }
-  void remove(turn_hook* hook) { std::erase(hooks, hook); }
+  void remove(turn_hook* hook) { std::replace(hooks.begin(), hooks.end(), hook, no_hook); }
 
   void wake_at(boot_time at);
 
@@ -52,7 +53,9 @@ struct event_loop::impl {
   void on_alarm();
 
   asio::executor_work_guard<asio::io_context::executor_type> guard{context.get_executor()};
+  static constexpr turn_hook* no_hook = nullptr;
   int depth = 0;
+  bool ending = false;
   std::vector<turn_hook*> hooks;
 
   std::mutex inbox_mutex;

@@ -70,12 +70,20 @@ struct node final : ports::transport_listener {
     failed.push_back({id, why, actual, text});
   }
   void on_message(ports::connection_id id, message::any&& what) override {
+    if (const auto* data = std::get_if<message::stream_data>(&what)) {
+      if (when_data) when_data(id, *data);
+      return;
+    }
     heard.emplace_back(id, std::move(what));
     if (when_heard) when_heard(id, heard.back().second);
   }
   void on_closed(ports::connection_id id, const std::string& why) override {
     closed.emplace_back(id, why);
     if (when_closed) when_closed(id);
+  }
+  void on_drained(ports::connection_id id, std::size_t bytes) override {
+    drained += bytes;
+    if (when_drained) when_drained(id, bytes);
   }
 
   template <class Message>
@@ -92,6 +100,10 @@ struct node final : ports::transport_listener {
   std::function<void(ports::connection_id)> when_open;
   std::function<void(ports::connection_id, const message::any&)> when_heard;
   std::function<void(ports::connection_id)> when_closed;
+  std::function<void(ports::connection_id, std::size_t)> when_drained;
+  std::size_t drained = 0;
+  // Instead of `heard`, for the data of streams: it is borrowed.
+  std::function<void(ports::connection_id, const message::stream_data&)> when_data;
   std::unique_ptr<transport> net;  // first to go
 };
 

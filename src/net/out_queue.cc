@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "model/limits.h"
 #include "wire/codec.h"
@@ -15,52 +16,82 @@ constexpr std::size_t copy_max = 4 * 1024;
 // for the end of a chunk.
 constexpr std::size_t shared_chunk_bytes = 16 * 1024;
 constexpr std::size_t control_bytes_max = 4 * limits::control_bytes_max;
+constexpr std::size_t stream_data_max = limits::stream_lane_bytes + limits::stream_frame_bytes;
 
 }  // namespace
 
-bool out_queue::push(const message::any& what) {
-  const bool is_bulk = wire::carries_payload(wire::type_of(what));
-  lane& to = is_bulk ? bulk_ : control_;
-  if (!is_bulk && to.bytes >= control_bytes_max) return false;
+bool out_queue::empty() const {
+  return !current_ && std::all_of(lanes_.begin(), lanes_.end(),
+                                  [](const lane& each) { return each.chunks.empty(); });
+}
 
-  const bool join = !to.frames.empty() && !to.frames.back().payload &&
-                    to.frames.back().text.size() < shared_chunk_bytes;
+out_queue::lane_number out_queue::lane_of(const message::any& what) {
+  switch (wire::type_of(what)) {
+    case wire::frame_type::request:
+    case wire::frame_type::reply:
+      return calls;
+    case wire::frame_type::stream_data:
+    case wire::frame_type::stream_finish:  // it comes behind the data
+      return streams;
+    default:
+      return control;
+  }
+}
+
+// `data` bytes of streams are among the `more`.
+bool out_queue::has_room(lane_number at, std::size_t more, std::size_t data) const {
+  const std::size_t bytes = lanes_.at(at).bytes;
+  if (at == calls) return bytes == 0 || bytes + more <= bytes_max_;
+  if (data > 0) return data_ == 0 || data_ + data <= stream_data_max;
+  return bytes < control_bytes_max;
+}
+
+bool out_queue::push(const message::any& what) {
+  const lane_number at = lane_of(what);
+  lane& to = lanes_.at(at);
+  const auto* data = std::get_if<message::stream_data>(&what);
+  const std::size_t data_bytes = data != nullptr ? data->data.size() : 0;
+  // What is refused anyway is not encoded; of requests the size is known only then.
+  if (!has_room(at, 0, data_bytes)) return false;
+
+  const bool join = !to.chunks.empty() && to.chunks.back().payload.empty() &&
+                    to.chunks.back().text.size() < shared_chunk_bytes;
   std::string own = join ? std::string() : std::exchange(spare_, {});
   own.clear();
-  std::string& text = join ? to.frames.back().text : own;
+  std::string& text = join ? to.chunks.back().text : own;
   const std::size_t before = text.size();
   auto rest = wire::encode(what, payload_limit_, copy_max, text);
   if (!rest) return false;
-  const std::size_t added = text.size() - before + as_view(*rest).size();
-  if (is_bulk && to.bytes > 0 && to.bytes + added > bytes_max_) {
+  const std::size_t added = text.size() - before + rest->size();
+  if (!has_room(at, added, data_bytes)) {
     text.resize(before);
     return false;
   }
   to.bytes += added;
-  const std::size_t shared =
-      wire::type_of(what) == wire::frame_type::request ? as_view(*rest).size() : 0;
-  if (join) {
-    to.frames.back().payload = std::move(*rest);
-  } else {
-    to.frames.push_back({std::move(own), std::move(*rest), 0, is_bulk, 0});
-  }
-  to.frames.back().held += added - shared;
+  data_ += data_bytes;
+  const std::size_t shared = std::holds_alternative<message::request>(what) ? rest->size() : 0;
+  if (!join) to.chunks.push_back({std::move(own), {}, 0, at, 0, 0});
+  chunk& in = to.chunks.back();
+  in.payload = rest->kept();
+  in.held += added - shared;
+  in.data += data_bytes;
   held_ += added - shared;
   return true;
 }
 
 void out_queue::push_frame(std::string frame) {
-  control_.bytes += frame.size();
-  held_ += frame.size();
   const std::size_t size = frame.size();
-  control_.frames.push_back({std::move(frame), nullptr, 0, false, size});
+  lanes_[control].bytes += size;
+  held_ += size;
+  lanes_[control].chunks.push_back({std::move(frame), {}, 0, control, size, 0});
 }
 
 void out_queue::clear() {
   current_.reset();
-  control_ = {};
-  bulk_ = {};
+  lanes_ = {};
   held_ = 0;
+  data_ = 0;
+  drained_ = 0;
 }
 
 std::size_t out_queue::gather(std::span<iovec> pieces) const {
@@ -72,11 +103,11 @@ std::size_t out_queue::gather(std::span<iovec> pieces) const {
   };
   const auto add_chunk = [&](const chunk& each) {
     add(each.text, each.done);
-    add(as_view(each.payload), each.done - std::min(each.done, each.text.size()));
+    add(each.payload.text, each.done - std::min(each.done, each.text.size()));
   };
   if (current_) add_chunk(*current_);
-  for (const lane* from : {&control_, &bulk_}) {
-    for (const chunk& each : from->frames) {
+  for (const lane& from : lanes_) {
+    for (const chunk& each : from.chunks) {
       if (used == pieces.size()) return used;
       add_chunk(each);
     }
@@ -87,20 +118,24 @@ std::size_t out_queue::gather(std::span<iovec> pieces) const {
 void out_queue::sent(std::size_t count) {
   while (count > 0) {
     if (!current_) {
-      auto& frames = control_.frames.empty() ? bulk_.frames : control_.frames;
-      current_ = std::move(frames.front());
-      frames.pop_front();
+      // As gather() has it.
+      auto& from = *std::find_if(lanes_.begin(), lanes_.end(),
+                                 [](const lane& each) { return !each.chunks.empty(); });
+      current_ = std::move(from.chunks.front());
+      from.chunks.pop_front();
     }
     const std::size_t now = std::min(count, current_->size() - current_->done);
     current_->done += now;
     count -= now;
-    (current_->bulk ? bulk_ : control_).bytes -= now;
+    lanes_.at(current_->lane).bytes -= now;
     if (current_->done == current_->size()) finish_current();
   }
 }
 
 void out_queue::finish_current() {
   held_ -= current_->held;
+  data_ -= current_->data;
+  drained_ += current_->data;
   if (current_->text.capacity() <= 2 * shared_chunk_bytes) spare_ = std::move(current_->text);
   current_.reset();
 }

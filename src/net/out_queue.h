@@ -1,12 +1,16 @@
 #pragma once
-// What a connection still has to write: control frames before requests and replies, switched only
-// at the border of a frame. Long payloads are shared, not copied.
+// What a connection still has to write, in three lanes: control before requests and replies, these
+// before the data of streams; switched only at the border of a chunk. Long payloads are shared, not
+// copied.
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <sys/uio.h>
 
@@ -17,8 +21,9 @@ namespace hedgerow::net {
 
 class out_queue {
  public:
-  // `bytes_max` bounds requests and replies; control has a bound of its own, so that beats and
-  // probes still leave behind a full queue. A single message always fits an empty queue.
+  // `bytes_max` bounds requests and replies. The other lanes have bounds of their own, so that
+  // beats and probes still leave behind a full queue: control 24 MiB, streams the data that
+  // transport_listener::on_drained allows. A single message always fits an empty queue.
   out_queue(std::size_t payload_limit, std::size_t bytes_max)
       : payload_limit_(payload_limit), bytes_max_(bytes_max) {}
 
@@ -27,7 +32,7 @@ class out_queue {
   // A whole frame of the handshake.
   void push_frame(std::string frame);
 
-  bool empty() const { return !current_ && control_.frames.empty() && bulk_.frames.empty(); }
+  bool empty() const;
   void clear();
 
   // What the other side makes us hold until it reads: all but the payloads of requests, which are
@@ -39,30 +44,39 @@ class out_queue {
   // The first `count` gathered bytes have been written.
   void sent(std::size_t count);
 
+  // Bytes of stream_data in chunks that have been written since take_drained().
+  std::size_t drained() const { return drained_; }
+  std::size_t take_drained() { return std::exchange(drained_, 0); }
+
  private:
-  // One or more short frames in a piece, or one frame with a shared payload behind.
+  enum lane_number : std::uint8_t { control, calls, streams, lane_count };
+  // One or more short frames in a piece, and the shared payload of the last, if it is long.
   struct chunk {
     std::string text;
-    bytes payload;
+    slice payload;
     std::size_t done = 0;
-    bool bulk = false;
+    lane_number lane = control;
     std::size_t held = 0;
+    std::size_t data = 0;  // of streams
 
-    std::size_t size() const { return text.size() + as_view(payload).size(); }
+    std::size_t size() const { return text.size() + payload.size(); }
   };
   struct lane {
-    std::deque<chunk> frames;
+    std::deque<chunk> chunks;
     std::size_t bytes = 0;
   };
 
+  static lane_number lane_of(const message::any& what);
+  bool has_room(lane_number at, std::size_t more, std::size_t data) const;
   void finish_current();
 
   std::size_t payload_limit_;
   std::size_t bytes_max_;
-  std::optional<chunk> current_;  // written in part: nothing may go before its end
-  lane control_;
-  lane bulk_;
+  std::optional<chunk> current_;        // written in part: nothing may go before its end
+  std::array<lane, lane_count> lanes_;  // the most urgent first
   std::size_t held_ = 0;
+  std::size_t data_ = 0;  // of streams, not written
+  std::size_t drained_ = 0;
   std::string spare_;  // the memory of the last chunk that was written
 };
 

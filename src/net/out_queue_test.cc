@@ -22,6 +22,10 @@ message::request request_of(std::uint64_t id, std::size_t size) {
   return out;
 }
 
+message::stream_data data_of(std::uint64_t stream, std::string data) {
+  return {stream, slice(make_bytes(data))};
+}
+
 // Writes up to `most` bytes of the queue to `wire`.
 void write(out_queue& queue, std::size_t most, std::string& wire) {
   std::array<iovec, 8> pieces{};
@@ -57,25 +61,44 @@ TEST(out_queue, writes_everything_once_in_pieces_of_any_size) {
     std::string wire;
     std::uint64_t requests = 0;
     std::uint64_t probes = 0;
-    for (int i = 0; i < 200; ++i) {
-      if (dice.chance(0.5)) {
+    std::uint64_t pieces = 0;
+    std::size_t data_bytes = 0;
+    std::size_t drained = 0;
+    for (int i = 0; i < 300; ++i) {
+      const std::uint64_t lane = dice.below(3);
+      if (lane == 0) {
         ASSERT_TRUE(queue.push(message::probe{++probes, {}}));
+      } else if (lane == 1) {
+        const std::string data(1 + dice.below(dice.chance(0.2) ? 9000 : 50), 'd');
+        if (!queue.push(data_of(pieces + 1, data))) {
+          EXPECT_GT(data_bytes - drained, limits::stream_lane_bytes);
+          continue;
+        }
+        ++pieces;
+        data_bytes += data.size();
       } else {
         ASSERT_TRUE(queue.push(request_of(++requests, dice.below(dice.chance(0.2) ? 9000 : 50))));
       }
       if (dice.chance(0.3)) write(queue, 1 + dice.below(most), wire);
+      drained += queue.take_drained();
     }
     while (!queue.empty())
       write(queue, most, wire);
+    EXPECT_EQ(drained + queue.take_drained(), data_bytes);
+    EXPECT_EQ(queue.held(), 0U);
+    std::uint64_t next_piece = 0;
     std::uint64_t next_request = 0;
     std::uint64_t next_probe = 0;
     for (const message::any& each : messages_in(wire)) {
       if (const auto* probe = std::get_if<message::probe>(&each)) {
         EXPECT_EQ(probe->nonce, ++next_probe);
+      } else if (const auto* data = std::get_if<message::stream_data>(&each)) {
+        EXPECT_EQ(data->stream, ++next_piece);
       } else {
         EXPECT_EQ(std::get<message::request>(each).id, ++next_request);
       }
     }
+    EXPECT_EQ(next_piece, pieces);
     EXPECT_EQ(next_request, requests);
     EXPECT_EQ(next_probe, probes);
   }
@@ -95,6 +118,89 @@ TEST(out_queue, sends_control_first_at_the_border_of_a_frame) {
   EXPECT_EQ(std::get<message::request>(got[0]).id, 1U);
   EXPECT_EQ(std::get<message::probe>(got[1]).nonce, 7U);
   EXPECT_EQ(std::get<message::request>(got[2]).id, 2U);
+}
+
+TEST(out_queue, sends_the_data_of_streams_last_and_their_end_behind_it) {
+  out_queue queue(payload_limit, 1 << 30);
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    ASSERT_TRUE(queue.push(data_of(i, std::string(50'000, 'd'))));
+  ASSERT_TRUE(queue.push(message::stream_finish{3}));
+  std::string wire;
+  write(queue, 10, wire);
+  ASSERT_TRUE(queue.push(request_of(1, 50'000)));
+  ASSERT_TRUE(queue.push(message::stream_credit{9, 1, 2}));
+  while (!queue.empty())
+    write(queue, 1000, wire);
+  const auto got = messages_in(wire);
+  ASSERT_EQ(got.size(), 6U);
+  EXPECT_EQ(std::get<message::stream_data>(got[0]).stream, 1U);
+  EXPECT_EQ(std::get<message::stream_credit>(got[1]).stream, 9U);
+  EXPECT_EQ(std::get<message::request>(got[2]).id, 1U);
+  EXPECT_EQ(std::get<message::stream_data>(got[3]).stream, 2U);
+  EXPECT_EQ(std::get<message::stream_data>(got[4]).stream, 3U);
+  EXPECT_EQ(std::get<message::stream_finish>(got[5]).stream, 3U);
+}
+
+TEST(out_queue, tells_what_data_has_left) {
+  out_queue queue(payload_limit, 1 << 30);
+  ASSERT_TRUE(queue.push(data_of(1, "some")));
+  ASSERT_TRUE(queue.push(data_of(1, std::string(50'000, 'd'))));
+  ASSERT_TRUE(queue.push(request_of(1, 100)));
+  EXPECT_GE(queue.held(), 50'004U);
+  std::string wire;
+  write(queue, 40'000, wire);
+  EXPECT_EQ(queue.take_drained(), 0U) << "not at the end of a frame";
+  EXPECT_EQ(wire.find("dd"), wire.rfind("some") + 4 + 16) << "they share a chunk";
+  while (!queue.empty())
+    write(queue, 40'000, wire);
+  EXPECT_EQ(queue.take_drained(), 50'004U);
+  EXPECT_EQ(queue.take_drained(), 0U);
+  ASSERT_TRUE(queue.push(data_of(1, "more")));
+  queue.clear();
+  EXPECT_EQ(queue.take_drained(), 0U);
+  EXPECT_EQ(queue.held(), 0U);
+}
+
+TEST(out_queue, bounds_the_data_of_streams_alone) {
+  out_queue queue(payload_limit, 10'000);
+  const std::string frame(limits::stream_frame_bytes, 'd');
+  const std::size_t fit = limits::stream_lane_bytes / frame.size() + 1;
+  for (std::size_t i = 0; i < fit; ++i)
+    ASSERT_TRUE(queue.push(data_of(1, frame)));
+  EXPECT_FALSE(queue.push(data_of(1, "x")));
+  EXPECT_TRUE(queue.push(message::stream_finish{1}));
+  EXPECT_TRUE(queue.push(request_of(1, 5000)));
+  EXPECT_TRUE(queue.push(message::stream_credit{}));
+  std::string wire;
+  while (!queue.empty())
+    write(queue, 100'000, wire);
+  EXPECT_EQ(messages_in(wire).size(), fit + 3);
+  EXPECT_TRUE(queue.push(data_of(1, frame)));
+}
+
+TEST(out_queue, keeps_data_that_is_only_lent) {
+  out_queue queue(payload_limit, 1 << 30);
+  std::string own(50'000, 'd');
+  const bytes shared = make_bytes(own);
+  ASSERT_TRUE(queue.push(message::stream_data{1, slice(nullptr, own)}));
+  ASSERT_TRUE(queue.push(message::stream_data{1, slice(shared)}));
+  own.assign(own.size(), '!');
+  std::array<iovec, 8> pieces{};
+  ASSERT_EQ(queue.gather(pieces), 4U);
+  EXPECT_EQ(pieces[3].iov_base, shared->data()) << "with an owner it is shared";
+  std::string wire;
+  while (!queue.empty())
+    write(queue, 100'000, wire);
+  EXPECT_EQ(wire.find('!'), std::string::npos);
+}
+
+TEST(out_queue, bounds_control_with_many_credits) {
+  out_queue queue(payload_limit, 10'000);
+  ASSERT_TRUE(queue.push(data_of(1, "d")));
+  std::size_t taken = 0;
+  while (queue.push(message::stream_credit{1, UINT32_MAX, ++taken}))
+    ASSERT_LT(taken, 4'000'000U);
+  EXPECT_LE(queue.held(), 25U << 20U);
 }
 
 TEST(out_queue, is_bounded_with_room_for_control) {

@@ -151,7 +151,8 @@ void session::handle(wire::frame&& in) {
     return;
   }
   if (!dialer_ && std::holds_alternative<message::request>(*what)) ++owed_;
-  reading_.idle();
+  // A piece is no end of a frame: what comes byte by byte is stalled all the same.
+  if (!reader_.within_frame()) reading_.idle();
   host_.on_session_message(*this, std::move(*what));
 }
 
@@ -193,6 +194,7 @@ void session::flush() {
   if (!stream_ || state_ == state::closed || write_waiting_) return;
   write_some();
   update_held();
+  if (queue_.drained() > 0 && state_ == state::open) host_.has_drained(shared_from_this());
   if (!queue_.empty()) {
     host_.wants_watch();
     wait_writable();
@@ -200,6 +202,10 @@ void session::flush() {
     stream_->end_writing();
     if (input_ended_) over({});
   }
+}
+
+std::size_t session::take_drained() {
+  return state_ == state::open ? queue_.take_drained() : 0;
 }
 
 void session::write_some() {

@@ -62,6 +62,8 @@ class session_host {
   virtual void wants_watch() = 0;
   // Asks for a flush() at the end of this turn.
   virtual void wants_flush(std::shared_ptr<session> who) = 0;
+  // Asks for a take_drained() at the end of this turn.
+  virtual void has_drained(std::shared_ptr<session> who) = 0;
   virtual void on_session_open(session& who, const ports::peer& other) = 0;
   virtual void on_session_message(session& who, message::any&& what) = 0;
   // A dial that this node's own options forbid; on_session_over follows.
@@ -83,12 +85,16 @@ class session : public std::enable_shared_from_this<session> {
   ports::connection_id id() const { return id_; }
   bool is_closed() const { return state_ == state::closed; }
   bool is_dialer() const { return dialer_; }
-  // Of an accepted, open connection to which no reply is owed: when it was last heard. Else
-  // never().
+  // Of an accepted, open connection that is not busy, and to which no reply is owed: when it was
+  // last heard. Else never().
   boot_time idle_since() const;
   std::size_t held() const { return held_; }
   // Since when the other side has not moved enough of what is under way; never() if nothing is.
   boot_time waiting_since() const { return std::min(reading_.since(), writing_.since()); }
+
+  void set_busy(bool busy) { busy_ = busy; }
+  // Bytes of stream_data that have left the queue of an open connection since the last call.
+  std::size_t take_drained();
 
   // False: not open, or its queue is full.
   [[nodiscard]] bool send(const message::any& what);
@@ -144,6 +150,7 @@ class session : public std::enable_shared_from_this<session> {
   bool write_waiting_ = false;
   bool flush_wanted_ = false;
   bool input_ended_ = false;  // while closing
+  bool busy_ = false;
   int write_error_ = 0;
   std::size_t owed_ = 0;  // replies
   std::size_t held_ = 0;  // as the host knows it

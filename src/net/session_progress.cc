@@ -37,7 +37,7 @@ bool session::check_progress(boot_time now, bool paused) {
 }
 
 boot_time session::idle_since() const {
-  const bool idle = state_ == state::open && !dialer_ && owed_ == 0 && queue_.empty();
+  const bool idle = state_ == state::open && !dialer_ && !busy_ && owed_ == 0 && queue_.empty();
   return idle ? heard_at_ : boot_time::never();
 }
 

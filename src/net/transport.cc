@@ -21,12 +21,14 @@
 namespace hedgerow::net {
 namespace {
 
-constexpr std::size_t scratch_bytes = 64 * 1024;
+constexpr std::size_t scratch_bytes = 256 * 1024;
 constexpr std::size_t many_sessions = 64;
 constexpr auto idle_least = seconds(1);
 constexpr std::size_t displaced_at_once = 64;
 constexpr auto full_pause = milliseconds(100);
 constexpr std::size_t shed_least = 16 * 1024;
+// A fast connection drains and is filled so often before the other sockets have their turn.
+constexpr int drains_per_turn = 4;
 
 std::string farewell() {
   std::string frame;
@@ -63,6 +65,7 @@ class transport::impl final : public session_host, public turn_hook {
   }
 
   ~impl() override {
+    *there_ = false;
     loop_.remove(this);
     sweep_->stop();
     if (acceptor_) acceptor_->stop();
@@ -118,6 +121,11 @@ class transport::impl final : public session_host, public turn_hook {
     return at != sessions_.end() && at->second->send(what);
   }
 
+  void set_busy(ports::connection_id id, bool busy) {
+    const auto at = sessions_.find(id);
+    if (at != sessions_.end()) at->second->set_busy(busy);
+  }
+
   void close(ports::connection_id id) {
     const auto at = sessions_.find(id);
     if (at == sessions_.end()) return;
@@ -143,15 +151,43 @@ class transport::impl final : public session_host, public turn_hook {
   }
 
   void wants_flush(std::shared_ptr<session> who) override {
-    if (!loop_.in_turn() && unflushed_.empty()) loop_.post([] {});  // its turn will end
+    if (!loop_.in_turn() && !ending_ && unflushed_.empty()) end_another_turn();
     unflushed_.push_back(std::move(who));
+  }
+  void has_drained(std::shared_ptr<session> who) override { drained_.push_back(std::move(who)); }
+
+  void end_another_turn() {
+    loop_.post([] {});
   }
 
   void on_turn_end() override {
-    // Nothing is added meanwhile: flush makes no calls.
+    ending_ = true;
+    flush_all();
+    for (int i = 0; i < drains_per_turn && !drained_.empty(); ++i) {
+      if (!tell_drained()) return;
+      flush_all();
+    }
+    ending_ = false;
+    if (!drained_.empty()) end_another_turn();
+  }
+
+  void flush_all() {
+    // Nothing is added meanwhile: flush makes no calls that would send.
     for (const auto& each : unflushed_)
       each->flush();
     unflushed_.clear();
+  }
+
+  // False: the listener has destroyed this transport.
+  bool tell_drained() {
+    const auto there = there_;
+    const auto all = std::exchange(drained_, {});
+    for (const auto& each : all) {
+      const std::size_t bytes = each->take_drained();
+      if (bytes > 0) listener_.on_drained(each->id(), bytes);
+      if (!*there) return false;
+    }
+    return true;
   }
 
   void take_in(tcp::socket accepted) {
@@ -288,6 +324,9 @@ class transport::impl final : public session_host, public turn_hook {
   std::size_t held_ = 0;
   boot_time full_until_{};
   std::vector<std::shared_ptr<session>> unflushed_;
+  std::vector<std::shared_ptr<session>> drained_;  // in this turn, and not told
+  bool ending_ = false;
+  const std::shared_ptr<bool> there_ = std::make_shared<bool>(true);
   std::vector<char> scratch_;
 };
 
@@ -337,6 +376,10 @@ ports::connection_id transport::dial(const std::string& address, const incarnati
 
 bool transport::send(ports::connection_id id, const message::any& what) {
   return impl_->send(id, what);
+}
+
+void transport::set_busy(ports::connection_id id, bool busy) {
+  impl_->set_busy(id, busy);
 }
 
 void transport::close(ports::connection_id id) {

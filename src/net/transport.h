@@ -2,7 +2,8 @@
 // The transport over TCP.
 //
 // A message leaves at the end of the loop's turn that has sent it: one system call takes all that a
-// turn has sent on a connection. A connection that nobody answers, or whose peer says nonsense,
+// turn has sent on a connection. Then listeners hear what has drained, and what they send upon that
+// leaves with it. A connection that nobody answers, or whose peer says nonsense,
 // ends; the transport itself goes on whatever happens to its sockets.
 
 #include <cstddef>
@@ -72,6 +73,7 @@ class transport final : public ports::transport {
   ports::connection_id dial(const std::string& address, const incarnation& expected,
                             nanoseconds patience) override;
   [[nodiscard]] bool send(ports::connection_id id, const message::any& what) override;
+  void set_busy(ports::connection_id id, bool busy) override;
   void close(ports::connection_id id) override;
 
  private:

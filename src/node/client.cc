@@ -8,6 +8,7 @@
 #include "node/engine/client_engine.h"
 #include "node/host.h"
 #include "node/open_store.h"
+#include "node/stream_hub.h"
 
 namespace hedgerow {
 namespace {
@@ -52,6 +53,11 @@ class client::impl final : public engine::client_listener {
     post([this, shared, deadline, text = make_bytes(payload)] {
       engine_->broadcast(calls_.add(std::move(*shared)), text, deadline);
     });
+  }
+
+  result<stream> open_stream(const stream_options& how) { return hub_->open(how, std::nullopt); }
+  result<std::vector<member_stream>> open_streams(const stream_options& how) {
+    return hub_->open_to(how, view()->members);
   }
 
   // The engine's own answers, from the loop's thread; for the few questions of commands.
@@ -133,6 +139,7 @@ class client::impl final : public engine::client_listener {
   store::location store_;
   std::shared_ptr<mailbox> mailbox_ = std::make_shared<mailbox>();
   std::unique_ptr<net::transport> transport_;
+  std::unique_ptr<stream_hub> hub_;
   std::unique_ptr<engine::client_engine> engine_;
   // The transport is made before its listener.
   struct listener final : ports::transport_listener {
@@ -148,6 +155,9 @@ class client::impl final : public engine::client_listener {
     }
     void on_closed(ports::connection_id id, const std::string& why) override {
       to->on_closed(id, why);
+    }
+    void on_drained(ports::connection_id id, std::size_t count) override {
+      to->on_drained(id, count);
     }
   } listener_;
   open_calls calls_;
@@ -173,9 +183,12 @@ result<void> client::impl::open() {
   auto opened = net::transport::open(loop_, listener_, log_, std::move(o));
   if (!opened) return tl::unexpected(std::move(opened).error());
   transport_ = std::move(*opened);
+  hub_ = std::make_unique<stream_hub>(
+      stream_hub::setup{loop_, log_, with_.payload_bytes_max, {}, {}, {}, 0, nullptr});
   engine_ = std::make_unique<engine::client_engine>(
-      engine::client_engine::ports_in_use{clock_, *transport_, loop_, log_}, *this,
+      engine::client_engine::ports_in_use{clock_, *transport_, loop_, log_}, *this, *hub_,
       with_.payload_bytes_max, fresh_seed());
+  hub_->attach(*engine_);
   listener_.to = engine_.get();
   mailbox_->owner = this;
   loop_.on_wake([this] { engine_->on_wake(); });
@@ -197,11 +210,13 @@ void client::impl::stop() {
     mailbox_->owner = nullptr;
   }
   if (!thread_.joinable()) return;
+  hub_->refuse();
   loop_.post([this] {
     engine_->stop();
     loop_.post([this] { loop_.stop(); });
   });
   thread_.join();
+  hub_->close();
   transport_.reset();
 }
 
@@ -265,6 +280,13 @@ result<std::vector<member_reply>> client::broadcast(std::string_view payload,
   return wait_for_replies(impl_->loop(), [&](auto each, auto done) {
     broadcast(payload, how, std::move(each), std::move(done));
   });
+}
+
+result<stream> client::open_stream(const stream_options& how) {
+  return impl_->open_stream(how);
+}
+result<std::vector<member_stream>> client::open_streams(const stream_options& how) {
+  return impl_->open_streams(how);
 }
 
 view_ptr client::view() const {

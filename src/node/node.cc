@@ -11,6 +11,7 @@
 #include "node/engine/engine.h"
 #include "node/host.h"
 #include "node/open_store.h"
+#include "node/stream_hub.h"
 #include "node/worker_pool.h"
 #include "store/row_store.h"
 
@@ -65,6 +66,14 @@ class node::impl final : public engine::listener,
     post([this, shared, deadline, how, text = make_bytes(payload)] {
       engine_->broadcast(calls_.add(std::move(*shared)), text, deadline, how.skip_self);
     });
+  }
+
+  result<stream> open_stream(const stream_options& how) { return hub_->open(how, std::nullopt); }
+  result<std::vector<member_stream>> open_streams(const stream_options& how, bool skip_self) {
+    std::vector<member> to = current_view()->members;
+    if (skip_self)
+      std::erase_if(to, [&](const member& m) { return m.incarnation == incarnation(); });
+    return hub_->open_to(how, to);
   }
 
   hedgerow::leadership leadership() const { return cell_->judge(clock_->truth()); }
@@ -190,10 +199,14 @@ class node::impl final : public engine::listener,
   void on_closed(ports::connection_id id, const std::string& why) override {
     if (engine_) engine_->on_closed(id, why);
   }
+  void on_drained(ports::connection_id id, std::size_t count) override {
+    if (engine_) engine_->on_drained(id, count);
+  }
 
  private:
   result<void> open_clock();
   result<void> open_store();
+  void make_hub();
   void make_engine();
   // Behind the lock, so that every task comes before the loop's end, or not at all.
   void post(std::function<void()> task) {
@@ -213,6 +226,7 @@ class node::impl final : public engine::listener,
   std::unique_ptr<ports::store> store_;
   std::unique_ptr<net::transport> transport_;
   std::unique_ptr<worker_pool> pool_;
+  std::unique_ptr<stream_hub> hub_;
   std::unique_ptr<engine::engine> engine_;
   const engine::leadership_cell* cell_ = nullptr;
   std::string address_;
@@ -256,6 +270,15 @@ result<void> node::impl::open_store() {
   return {};
 }
 
+void node::impl::make_hub() {
+  hub_ = std::make_unique<stream_hub>(stream_hub::setup{
+      loop_, log_, with_.payload_bytes_max, with_.name, with_.on_stream, with_.on_broadcast_stream,
+      with_.stream_threads, [this](fencing_token token) {
+        const auto now = leadership();
+        return now.leading() && now.token == token;
+      }});
+}
+
 void node::impl::make_engine() {
   engine::options o;
   o.self.name = with_.name;
@@ -267,8 +290,9 @@ void node::impl::make_engine() {
   o.payload_bytes_max = with_.payload_bytes_max;
   o.seed = fresh_seed();
   engine_ = std::make_unique<engine::engine>(
-      std::move(o), engine::ports_in_use{*clock_, *store_, *transport_, loop_, *pool_, log_},
-      *this);
+      std::move(o), engine::ports_in_use{*clock_, *store_, *transport_, loop_, *pool_, log_}, *this,
+      *hub_);
+  hub_->attach(*engine_);
   cell_ = &engine_->cell();
   incarnation_ = engine_->incarnation();
 }
@@ -295,6 +319,7 @@ result<void> node::impl::open() {
                              if (engine_) engine_->on_job_done(id, outcome);
                            });
                          }});
+  make_hub();
   make_engine();
   pool_->watch(*cell_);
   loop_.on_wake([this] { engine_->on_wake(); });
@@ -310,6 +335,7 @@ void node::impl::stop() {
     stopped_ = true;
     changed_.notify_all();
   }
+  if (hub_) hub_->refuse();
   if (thread_.joinable()) {
     loop_.post([this] {
       engine_->stop();
@@ -317,6 +343,7 @@ void node::impl::stop() {
     });
     thread_.join();
   }
+  if (hub_) hub_->close();
   pool_.reset();
   store_.reset();
   transport_.reset();
@@ -355,6 +382,13 @@ result<std::vector<member_reply>> node::broadcast(std::string_view payload, broa
   return wait_for_replies(impl_->loop(), [&](auto each, auto done) {
     broadcast(payload, how, std::move(each), std::move(done));
   });
+}
+
+result<stream> node::open_stream(const stream_options& how) {
+  return impl_->open_stream(how);
+}
+result<std::vector<member_stream>> node::open_streams(const stream_options& how, bool skip_self) {
+  return impl_->open_streams(how, skip_self);
 }
 
 view_ptr node::view() const {

@@ -56,6 +56,8 @@ result<void> options::validate() const {
   if (auto ok = check_lease(lease); !ok) return ok;
   if (handler_threads < 1 || handler_threads > 256)
     return fail(errc::invalid_argument, "handler_threads must be from 1 to 256");
+  if (stream_threads < 1 || stream_threads > 4096)
+    return fail(errc::invalid_argument, "stream_threads must be from 1 to 4096");
   if (zone.size() > limits::zone_bytes_max)
     return fail(errc::invalid_argument, "the zone is longer than 255 bytes");
   if (tags.size() > limits::tags_max)

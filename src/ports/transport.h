@@ -3,7 +3,8 @@
 //
 // All calls and all notifications are on the loop's thread; a notification never comes from within
 // a call. Messages on one connection arrive in the order in which they were sent, or the connection
-// ends. Control messages may overtake requests and replies, never each other.
+// ends. Control messages may overtake requests and replies, and these may overtake stream_data and
+// stream_finish; within each of the three the order is kept.
 
 #include <cstdint>
 #include <optional>
@@ -44,6 +45,9 @@ class transport_listener {
   virtual void on_message(connection_id id, message::any&& what) = 0;
   // Once, after on_open, when the other side or the network ended it. Not after our own `close`.
   virtual void on_closed(connection_id id, const std::string& why) = 0;
+  // So many bytes of stream_data have left the queue of an open connection since the last call. A
+  // sender keeps at most limits::stream_lane_bytes of them in the queue, and one frame.
+  virtual void on_drained(connection_id id, std::size_t bytes) = 0;
 };
 
 class transport {
@@ -62,6 +66,9 @@ class transport {
   // Queues a message on an open connection; false if it is not open, or its queue is full (the
   // message is then certainly not sent). True promises nothing about arrival.
   [[nodiscard]] virtual bool send(connection_id id, const message::any& what) = 0;
+
+  // Whether streams are open on it: then it is in use, however silent it is.
+  virtual void set_busy(connection_id id, bool busy) = 0;
 
   // Sends what is queued, then closes; the id is void at once. Also gives up a dial.
   virtual void close(connection_id id) = 0;

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "model/limits.h"
 #include "wire/control.h"
 #include "wire/payload.h"
 
@@ -57,11 +58,48 @@ constexpr frame_type frame_type_of(const message::request&) {
 constexpr frame_type frame_type_of(const message::reply&) {
   return frame_type::reply;
 }
+constexpr frame_type frame_type_of(const message::stream_open&) {
+  return frame_type::stream_open;
+}
+constexpr frame_type frame_type_of(const message::stream_accept&) {
+  return frame_type::stream_accept;
+}
+constexpr frame_type frame_type_of(const message::stream_data&) {
+  return frame_type::stream_data;
+}
+constexpr frame_type frame_type_of(const message::stream_credit&) {
+  return frame_type::stream_credit;
+}
+constexpr frame_type frame_type_of(const message::stream_finish&) {
+  return frame_type::stream_finish;
+}
+constexpr frame_type frame_type_of(const message::stream_reset&) {
+  return frame_type::stream_reset;
+}
+
+std::string_view payload_of(const message::request& what) {
+  return as_view(what.payload);
+}
+std::string_view payload_of(const message::reply& what) {
+  return as_view(what.payload);
+}
+std::string_view payload_of(const message::stream_data& what) {
+  return what.data.text;
+}
+slice shared_payload(const message::request& what) {
+  return slice(what.payload);
+}
+slice shared_payload(const message::reply& what) {
+  return slice(what.payload);
+}
+slice shared_payload(const message::stream_data& what) {
+  return what.data;
+}
 
 template <class Message>
-result<bytes> encode_payload(const Message& what, frame_type type, std::size_t payload_limit,
+result<slice> encode_payload(const Message& what, frame_type type, std::size_t payload_limit,
                              std::size_t copy_max, std::string& out) {
-  const std::string_view payload = as_view(what.payload);
+  const std::string_view payload = payload_of(what);
   if (payload.size() > payload_limit) {
     return fail(errc::too_large, fmt::format("a payload of {} bytes; the limit is {}",
                                              payload.size(), payload_limit));
@@ -75,9 +113,9 @@ result<bytes> encode_payload(const Message& what, frame_type type, std::size_t p
   const std::size_t length = out.size() - start - frame_header_bytes + payload.size();
   const auto header = encode_header({static_cast<std::uint32_t>(length), type});
   out.replace(start, header.size(), header.data(), header.size());
-  if (payload.size() > copy_max) return what.payload;
+  if (payload.size() > copy_max) return shared_payload(what);
   out.append(payload);
-  return bytes();
+  return slice();
 }
 
 // `payload` makes the string of the payload behind a head of the given length.
@@ -95,7 +133,7 @@ frame_type type_of(const message::any& what) {
   return std::visit([](const auto& each) { return frame_type_of(each); }, what);
 }
 
-result<bytes> encode(const message::any& what, std::size_t payload_limit, std::size_t copy_max,
+result<slice> encode(const message::any& what, std::size_t payload_limit, std::size_t copy_max,
                      std::string& out) {
   const frame_type type = type_of(what);
   if (const auto* request = std::get_if<message::request>(&what)) {
@@ -104,15 +142,21 @@ result<bytes> encode(const message::any& what, std::size_t payload_limit, std::s
   if (const auto* reply = std::get_if<message::reply>(&what)) {
     return encode_payload(*reply, type, payload_limit, copy_max, out);
   }
-  return encode_control(what, type, out).map([] { return bytes(); });
+  if (const auto* data = std::get_if<message::stream_data>(&what)) {
+    return encode_payload(*data, type, limits::stream_frame_bytes_max, copy_max, out);
+  }
+  return encode_control(what, type, out).map([] { return slice(); });
 }
 
 result<void> encode(const message::any& what, std::size_t payload_limit, std::string& out) {
   return encode(what, payload_limit, std::numeric_limits<std::size_t>::max(), out)
-      .map([](const bytes&) {});
+      .map([](const slice&) {});
 }
 
 result<message::any> decode(frame&& in) {
+  if (in.type == frame_type::stream_data) {
+    return message::any(message::stream_data{in.stream, slice(nullptr, in.body)});
+  }
   if (!in.split) return decode(in.type, in.body);
   const auto take = [&] { return std::move(in.payload); };
   if (in.type == frame_type::request) return decode_with(decode_request_head, in.body, take);
@@ -120,6 +164,10 @@ result<message::any> decode(frame&& in) {
 }
 
 result<message::any> decode(frame_type type, std::string_view body) {
+  if (type == frame_type::stream_data) {
+    return decode_stream_data(body).map(
+        [](message::stream_data&& what) { return message::any(std::move(what)); });
+  }
   if (!carries_payload(type)) return decode_control(type, body);
   // Called after the head was found to be whole.
   const auto copy = [&] { return std::string(body.substr(*payload_head_size(type, body))); };

@@ -20,15 +20,16 @@ namespace hedgerow::wire {
 frame_type type_of(const message::any& what);
 
 // Appends a whole frame to `out`, or only its beginning: a payload longer than `copy_max` is not
-// copied but returned, and must follow `out` on the wire. On an error (too_large, invalid_argument)
-// `out` is as before.
-result<bytes> encode(const message::any& what, std::size_t payload_limit, std::size_t copy_max,
+// copied but returned, as it was given, and must follow `out` on the wire. On an error (too_large,
+// invalid_argument) `out` is as before.
+result<slice> encode(const message::any& what, std::size_t payload_limit, std::size_t copy_max,
                      std::string& out);
 
 // The whole frame in one piece.
 result<void> encode(const message::any& what, std::size_t payload_limit, std::string& out);
 
-// Of an open connection's frame. Copies a short payload once, takes over a long one.
+// Of an open connection's frame. Copies a short payload once, takes over a long one. The data of a
+// stream stays where it is and is borrowed, for as long as the frame's body is valid.
 result<message::any> decode(frame&& in);
 result<message::any> decode(frame_type type, std::string_view body);
 

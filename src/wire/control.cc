@@ -10,10 +10,14 @@
 #include "base/assert.h"
 #include "model/limits.h"
 #include "wire/entries.h"
+#include "wire/stream_control.h"
 #include "wire/values.h"
 
 namespace hedgerow::wire {
 namespace {
+
+using wire::read;  // of streams
+using wire::to_pb;
 
 pb::Probe to_pb(const message::probe& in) {
   pb::Probe out;
@@ -179,6 +183,7 @@ constexpr entry_limit inside_beat[] = {{.field = 5, .most = limits::members_max}
 constexpr entry_limit inside_report[] = {{.field = 3, .most = limits::members_max}};
 constexpr entry_limit inside_view_push[] = {{.field = 1, .inside = inside_view}};
 constexpr entry_limit inside_join[] = {{.field = 1, .inside = inside_member}};
+constexpr entry_limit inside_stream_open[] = {{.field = 7, .most = limits::metadata_max}};
 
 std::span<const entry_limit> entries_in(frame_type type) {
   switch (type) {
@@ -190,6 +195,8 @@ std::span<const entry_limit> entries_in(frame_type type) {
       return inside_view_push;
     case frame_type::join:
       return inside_join;
+    case frame_type::stream_open:
+      return inside_stream_open;
     default:
       return {};
   }
@@ -220,6 +227,7 @@ struct encoder {
 
   result<void> operator()(const message::request&) const { return no_control(); }
   result<void> operator()(const message::reply&) const { return no_control(); }
+  result<void> operator()(const message::stream_data&) const { return no_control(); }
   result<void> operator()(const message::view_push& what) const {
     if (!what.view) return fail(errc::invalid_argument, "a view_push without view");
     return append(what);
@@ -269,6 +277,16 @@ result<message::any> decode_control(frame_type type, std::string_view body) {
       return decode_as<message::subscribe>(type, body);
     case frame_type::leader_news:
       return decode_as<message::leader_news>(type, body);
+    case frame_type::stream_open:
+      return decode_as<message::stream_open>(type, body);
+    case frame_type::stream_accept:
+      return decode_as<message::stream_accept>(type, body);
+    case frame_type::stream_credit:
+      return decode_as<message::stream_credit>(type, body);
+    case frame_type::stream_finish:
+      return decode_as<message::stream_finish>(type, body);
+    case frame_type::stream_reset:
+      return decode_as<message::stream_reset>(type, body);
     default:
       return fail(errc::invalid_argument,
                   fmt::format("unexpected frame type {}", static_cast<unsigned>(type)));

@@ -73,6 +73,12 @@ TEST(entries, of_a_view_are_limited) {
   EXPECT_TRUE(decode(frame_type::view_push, field('\x0a', "\x0a\x02\x08\x01")));
 }
 
+TEST(entries, of_metadata_are_limited) {
+  const auto refused = decode(frame_type::stream_open, times(limits::metadata_max + 1, empty_tag));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("too many entries"), std::string::npos);
+}
+
 TEST(entries, of_tags_subjects_and_edges_are_limited) {
   EXPECT_FALSE(decode(frame_type::join, field('\x0a', times(limits::tags_max + 1, empty_tag))));
   const auto beat = times(limits::members_max, std::string_view("\x2a\0", 2));

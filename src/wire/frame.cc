@@ -22,6 +22,8 @@ constexpr std::size_t receive_max = 256 * 1024;
 constexpr std::size_t small_control = 4 * 1024;
 constexpr std::size_t edges_control = 32 * 1024;  // one entry per member
 constexpr std::size_t join_control = 64 * 1024;   // one member with its tags
+constexpr std::size_t open_control = 32 * 1024;   // with metadata
+constexpr std::size_t reset_control = 16 * 1024;  // with a text
 
 std::optional<std::size_t> control_limit(frame_type type) {
   switch (type) {
@@ -33,7 +35,14 @@ std::optional<std::size_t> control_limit(frame_type type) {
     case frame_type::released:
     case frame_type::subscribe:
     case frame_type::leader_news:
+    case frame_type::stream_accept:
+    case frame_type::stream_credit:
+    case frame_type::stream_finish:
       return small_control;
+    case frame_type::stream_open:
+      return open_control;
+    case frame_type::stream_reset:
+      return reset_control;
     case frame_type::beat:
     case frame_type::report:
       return edges_control;
@@ -47,8 +56,19 @@ std::optional<std::size_t> control_limit(frame_type type) {
 }
 
 bool of_client(frame_type type) {
-  return type == frame_type::request || type == frame_type::subscribe ||
-         type == frame_type::view_pull;
+  switch (type) {
+    case frame_type::request:
+    case frame_type::subscribe:
+    case frame_type::view_pull:
+    case frame_type::stream_open:
+    case frame_type::stream_data:
+    case frame_type::stream_credit:
+    case frame_type::stream_finish:
+    case frame_type::stream_reset:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -63,6 +83,7 @@ std::optional<std::size_t> body_limit(frame_type type, stage now, std::size_t pa
   }
   if (now == stage::open_to_client && !of_client(type)) return std::nullopt;
   if (carries_payload(type)) return payload_limit + payload_head_max;
+  if (type == frame_type::stream_data) return limits::stream_frame_bytes_max + stream_head_bytes;
   return control_limit(type);
 }
 
@@ -86,6 +107,9 @@ result<frame_header> decode_header(std::string_view data, stage now, std::size_t
   if (header.length > *limit) {
     return fail(errc::too_large, fmt::format("a frame of type {} with {} bytes; the limit is {}",
                                              type, header.length, *limit));
+  }
+  if (header.type == frame_type::stream_data && header.length <= stream_head_bytes) {
+    return fail(errc::invalid_argument, "malformed stream_data: without data");
   }
   return header;
 }
@@ -119,10 +143,15 @@ result<std::optional<frame>> frame_reader::next() {
     if (filled_ < long_size_) return std::nullopt;
     return finish_long();
   }
+  if (data_left_ > 0) return next_piece();
   if (head_.size() > payload_head_max) std::string().swap(head_);  // a control frame, read by now
   if (input_.size() >= frame_header_bytes) {
     const auto header = decode_header(input_, stage_, payload_limit_);
     if (!header) return tl::unexpected<error>(header.error());
+    if (header->type == frame_type::stream_data) {
+      if (begin_data(*header)) return next_piece();
+      return std::nullopt;
+    }
     const std::size_t total = frame_header_bytes + header->length;
     if (input_.size() >= total) {
       frame whole;
@@ -139,6 +168,31 @@ result<std::optional<frame>> frame_reader::next() {
   rest_.assign(input_);
   input_ = {};
   return std::nullopt;
+}
+
+// False while the number of the stream is not there.
+bool frame_reader::begin_data(const frame_header& header) {
+  const std::size_t head = frame_header_bytes + stream_head_bytes;
+  if (input_.size() < head) {
+    rest_.assign(input_);
+    input_ = {};
+    return false;
+  }
+  data_stream_ = load_u64(input_.data() + frame_header_bytes);
+  data_left_ = header.length - stream_head_bytes;
+  input_.remove_prefix(head);
+  return true;
+}
+
+std::optional<frame> frame_reader::next_piece() {
+  if (input_.empty()) return std::nullopt;
+  frame piece;
+  piece.type = frame_type::stream_data;
+  piece.stream = data_stream_;
+  piece.body = input_.substr(0, data_left_);
+  input_.remove_prefix(piece.body.size());
+  data_left_ -= piece.body.size();
+  return piece;
 }
 
 // False while the head of a request or reply is not complete.

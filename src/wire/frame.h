@@ -40,9 +40,16 @@ enum class frame_type : std::uint8_t {
 
   request = 64,
   reply = 65,
+
+  stream_open = 72,
+  stream_accept = 73,
+  stream_data = 74,
+  stream_credit = 75,
+  stream_finish = 76,
+  stream_reset = 77,
 };
 
-// Requests and replies; everything else is control and goes before them.
+// Requests and replies. Everything else but stream_data is protobuf.
 constexpr bool carries_payload(frame_type type) {
   return type == frame_type::request || type == frame_type::reply;
 }
@@ -75,11 +82,14 @@ struct frame {
   std::string_view body;  // valid until the reader's next call; without the payload if `split`
   bool split = false;  // a long request or reply: its payload is apart, already in its own string
   std::string payload;
+  // Of stream_data. Its body is then a piece of the data: what has arrived of it, never empty.
+  std::uint64_t stream = 0;
 };
 
 // Cuts a stream into frames. It owns no receive buffer: an idle connection costs nothing. What
 // arrives goes into a scratch buffer that all connections share, and a long body straight into its
-// final string, which never grows beyond twice what has arrived.
+// final string, which never grows beyond twice what has arrived. The data of streams is handed on
+// in pieces, as it arrives, out of the scratch buffer: nobody waits for the end of its frame.
 //
 // In turns: space(), receive into it, arrived(n), then next() until it has nothing more. Only then
 // may the scratch buffer be used for something else.
@@ -94,15 +104,17 @@ class frame_reader {
   // Where to put what arrives; never empty. Requires: at least scratch_bytes_min of scratch.
   std::span<char> space(std::span<char> scratch);
   void arrived(std::size_t count);
-  // The next whole frame, or none. After an error the stream is lost.
+  // The next whole frame, or piece of stream data, or none. After an error the stream is lost.
   result<std::optional<frame>> next();
 
   // Bytes allocated for a body that has not fully arrived.
   std::size_t held() const { return long_.capacity() + rest_.capacity(); }
   // Whether a frame has begun and not ended.
-  bool within_frame() const { return in_long_ || !rest_.empty(); }
+  bool within_frame() const { return in_long_ || data_left_ > 0 || !rest_.empty(); }
 
  private:
+  bool begin_data(const frame_header& header);
+  std::optional<frame> next_piece();
   bool begin_long(const frame_header& header, std::string_view body);
   frame finish_long();
 
@@ -120,6 +132,9 @@ class frame_reader {
   std::string long_;           // its payload, or the body of a long control frame
   std::size_t long_size_ = 0;  // when whole
   std::size_t filled_ = 0;     // of long_
+
+  std::uint64_t data_stream_ = 0;
+  std::size_t data_left_ = 0;  // of the stream_data that is being handed on
 };
 
 }  // namespace hedgerow::wire

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "model/limits.h"
+#include "wire/little_endian.h"
 #include "wire/payload.h"
 
 namespace hedgerow::wire {
@@ -31,7 +32,8 @@ std::string noise(base::random& dice, std::size_t size) {
 
 struct received {
   frame_type type;
-  std::string body;  // with the payload
+  std::string body;          // with the payload
+  std::uint64_t stream = 0;  // of stream_data
 
   bool operator==(const received&) const = default;
 };
@@ -53,6 +55,11 @@ result<std::vector<received>> cut(frame_reader& reader, std::string_view stream,
       if (!next) return tl::unexpected<error>(next.error());
       if (!*next) break;
       frame& got = **next;
+      if (got.type == frame_type::stream_data) {
+        EXPECT_FALSE(got.body.empty());
+        out.push_back({got.type, std::string(got.body), got.stream});
+        continue;
+      }
       out.push_back({got.type, std::string(got.body) + got.payload});
     }
     if (most_held != nullptr) *most_held = std::max(*most_held, reader.held());
@@ -166,6 +173,104 @@ TEST(frame_reader, allocates_in_step_with_what_arrives) {
   }
 }
 
+std::string data_frame(std::uint64_t stream, std::string_view data) {
+  std::string body(stream_head_bytes, '\0');
+  store_u64(body.data(), stream);
+  return frame_of(frame_type::stream_data, body.append(data));
+}
+
+// Pieces of one stream that follow each other, put together.
+std::vector<received> joined(const std::vector<received>& in) {
+  std::vector<received> out;
+  for (const received& each : in) {
+    const bool more = each.type == frame_type::stream_data && !out.empty() &&
+                      out.back().type == each.type && out.back().stream == each.stream;
+    if (more) {
+      out.back().body += each.body;
+    } else {
+      out.push_back(each);
+    }
+  }
+  return out;
+}
+
+TEST(frame_reader, hands_on_stream_data_in_pieces_of_any_size) {
+  base::random dice(3);
+  std::string stream;
+  std::vector<received> expected;
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    const std::string data = noise(dice, 1 + dice.below(i % 5 == 0 ? 60'000 : 40));
+    stream += data_frame(i, data);
+    expected.push_back({frame_type::stream_data, data, i});
+    if (i % 3 == 0) {
+      stream += frame_of(frame_type::leave, "");
+      expected.push_back({frame_type::leave, ""});
+    }
+  }
+  for (const std::size_t piece : {1U, 7U, 8U, 15U, 16U, 17U, 1000U, 1'000'000U}) {
+    frame_reader reader(stage::open_to_client, payload_limit);
+    reader.set_stage(stage::open);
+    const auto got = cut(reader, stream, piece);
+    ASSERT_TRUE(got) << got.error().message();
+    EXPECT_EQ(joined(*got), expected) << "in pieces of " << piece;
+    EXPECT_FALSE(reader.within_frame());
+  }
+}
+
+TEST(frame_reader, yields_the_same_data_wherever_two_receives_meet) {
+  const std::string stream =
+      data_frame(5, "one") + frame_of(frame_type::leave, "") + data_frame(6, "other");
+  const std::vector<received> expected{{frame_type::stream_data, "one", 5},
+                                       {frame_type::leave, ""},
+                                       {frame_type::stream_data, "other", 6}};
+  for (std::size_t at = 1; at < stream.size(); ++at) {
+    frame_reader reader(stage::open, payload_limit);
+    auto got = cut(reader, std::string_view(stream).substr(0, at), stream.size());
+    ASSERT_TRUE(got);
+    EXPECT_EQ(reader.within_frame(), at != 19 && at != 27) << at;
+    EXPECT_LE(reader.held(), 64U);
+    const auto rest = cut(reader, std::string_view(stream).substr(at), stream.size());
+    ASSERT_TRUE(rest);
+    got->insert(got->end(), rest->begin(), rest->end());
+    EXPECT_EQ(joined(*got), expected) << "cut at " << at;
+  }
+}
+
+TEST(frame_reader, holds_nothing_of_stream_data) {
+  const std::string stream = data_frame(5, std::string(limits::stream_frame_bytes_max, 'd'));
+  frame_reader reader(stage::open, payload_limit);
+  std::size_t held = 0;
+  const auto got = cut(reader, stream, 5000, &held);
+  ASSERT_TRUE(got);
+  EXPECT_LE(held, 64U);
+  EXPECT_GT(got->size(), 20U) << "each as it arrives";
+}
+
+TEST(frame_reader, refuses_stream_data_without_data_or_too_long) {
+  const auto refused = [](std::size_t length) {
+    frame_reader reader(stage::open, payload_limit);
+    const auto header =
+        encode_header({static_cast<std::uint32_t>(length), frame_type::stream_data});
+    return !cut(reader, {header.data(), header.size()}, 100);
+  };
+  for (std::size_t length = 0; length <= stream_head_bytes; ++length)
+    EXPECT_TRUE(refused(length));
+  EXPECT_FALSE(refused(stream_head_bytes + 1));
+  EXPECT_FALSE(refused(stream_head_bytes + limits::stream_frame_bytes_max));
+  EXPECT_TRUE(refused(stream_head_bytes + limits::stream_frame_bytes_max + 1));
+}
+
+TEST(frame, lets_clients_open_streams_but_not_accept_them) {
+  for (unsigned type = 72; type <= 77; ++type) {
+    const auto kind = static_cast<frame_type>(type);
+    EXPECT_TRUE(body_limit(kind, stage::open, payload_limit));
+    EXPECT_EQ(body_limit(kind, stage::open_to_client, payload_limit).has_value(),
+              kind != frame_type::stream_accept);
+    EXPECT_FALSE(body_limit(kind, stage::awaiting_hello, payload_limit));
+    EXPECT_FALSE(body_limit(kind, stage::awaiting_answer, payload_limit));
+  }
+}
+
 TEST(frame_reader, lets_a_stranger_hold_little) {
   frame_reader reader(stage::awaiting_hello, payload_limit);
   const auto header = encode_header({handshake_bytes_max, frame_type::hello});
@@ -194,7 +299,7 @@ TEST(frame_reader, survives_noise) {
   for (int round = 0; round < 2000; ++round) {
     frame_reader reader(static_cast<stage>(dice.below(3)), payload_limit);
     std::string stream = noise(dice, 200);
-    if (dice.chance(0.5)) stream = frame_of(static_cast<frame_type>(dice.below(70)), stream);
+    if (dice.chance(0.5)) stream = frame_of(static_cast<frame_type>(dice.below(80)), stream);
     std::size_t held = 0;
     const auto got = cut(reader, stream, 1 + dice.below(50), &held);
     EXPECT_LE(held, 10'000U);

@@ -64,6 +64,14 @@ result<void> encode_head(const message::reply& what, std::string& out) {
   return {};
 }
 
+result<void> encode_head(const message::stream_data& what, std::string& out) {
+  if (what.data.empty()) return fail(errc::invalid_argument, "a stream_data without data");
+  char head[stream_head_bytes] = {};
+  store_u64(head, what.stream);
+  out.append(head, sizeof head);
+  return {};
+}
+
 result<message::request> decode_request_head(std::string_view body) {
   const auto size = payload_head_size(frame_type::request, body);
   if (!size || body.size() < *size) return malformed("request: too short");
@@ -96,6 +104,12 @@ result<message::reply> decode_reply_head(std::string_view body) {
   what.from = body.substr(reply_head_bytes, from);
   what.leader_address = body.substr(reply_head_bytes + from, byte_at(body, 34));
   return what;
+}
+
+result<message::stream_data> decode_stream_data(std::string_view body) {
+  if (body.size() <= stream_head_bytes) return malformed("stream_data: without data");
+  return message::stream_data{load_u64(body.data()),
+                              slice(nullptr, body.substr(stream_head_bytes))};
 }
 
 }  // namespace hedgerow::wire

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "core/membership/session.h"
+#include "model/limits.h"
 
 namespace hedgerow::engine {
 namespace {
@@ -18,13 +19,15 @@ core::target target_of(const member& m) {
 
 }  // namespace
 
-client_engine::client_engine(ports_in_use ports, client_listener& owner,
+client_engine::client_engine(ports_in_use ports, client_listener& owner, stream_listener& streams,
                              std::size_t payload_bytes_max, std::uint64_t seed)
     : ports_(ports),
       owner_(owner),
       self_{base::mix(seed), base::mix(seed + 1)},
       calls_({}, payload_bytes_max),
       links_(ports.transport, dial_patience),
+      streams_({{}, payload_bytes_max, limits::stream_windows_max}, ports.transport, links_,
+               streams, [] { return core::streams::authority{}; }),
       view_(std::make_shared<const hedgerow::view>()) {}
 
 template <class Event>
@@ -41,16 +44,17 @@ void client_engine::turn(Event event) {
     follow_next();
   }
   calls_.tick(now_.boot, effects_);
+  streams_.tick(now_.boot);
   drain();
-  const boot_time at =
-      std::max(std::min(calls_.next_wake(), feed_retry_), now_.boot + milliseconds{1});
+  const boot_time due = std::min(std::min(calls_.next_wake(), streams_.next_wake()), feed_retry_);
+  const boot_time at = std::max(due, now_.boot + milliseconds{1});
   if (at != armed_) ports_.timers.wake_at(at);
   armed_ = at;
   in_turn_ = false;
 }
 
 void client_engine::drain() {
-  while (!effects_.empty()) {
+  while (streams_.drain(now_.boot) || !effects_.empty()) {
     auto batch = std::exchange(effects_, {});
     for (auto& e : batch) {
       if (auto* t = std::get_if<core::call_effect::transmit>(&e)) {
@@ -128,7 +132,31 @@ void client_engine::stop() {
   turn([&] {
     stopped_ = true;
     calls_.stop(effects_);
+    streams_.stop(now_.boot);
   });
+}
+
+core::stream_id client_engine::next_stream() const {
+  return streams_.next_id();
+}
+void client_engine::open_stream(core::stream_request&& what) {
+  turn([&] { streams_.open(now_.boot, std::move(what)); });
+}
+void client_engine::stream_write(core::stream_id id, slice data, std::uint64_t messages) {
+  turn([&] { streams_.write(now_.boot, id, std::move(data), messages); });
+}
+void client_engine::stream_finish(core::stream_id id) {
+  turn([&] { streams_.finish(now_.boot, id); });
+}
+void client_engine::stream_cancel(core::stream_id id, message::stream_code code,
+                                  const std::string& text) {
+  turn([&] { streams_.cancel(now_.boot, id, code, text); });
+}
+void client_engine::stream_consumed(core::stream_id id, std::uint64_t messages, std::size_t bytes) {
+  turn([&] { streams_.consumed(now_.boot, id, messages, bytes); });
+}
+void client_engine::on_drained(ports::connection_id id, std::size_t bytes) {
+  turn([&] { streams_.on_drained(now_.boot, id, bytes); });
 }
 
 leader_info client_engine::leader() const {
@@ -145,12 +173,15 @@ void client_engine::settle(const links::outcome& o, const std::string& why, bool
     calls_.on_unsent(now_.boot, r, why, gone, effects_);
   for (const auto r : o.cut)
     calls_.on_cut(now_.boot, r, why, effects_);
+  streams_.on_closed(now_.boot, o, why);
 }
 
 void client_engine::on_open(ports::connection_id id, const ports::peer& who) {
   turn([&] {
     if (id != feed_) {
-      settle(links_.on_open(id, who), "its queue is full", false);
+      const auto o = links_.on_open(id, who);
+      settle(o, "its queue is full", false);
+      streams_.on_open(now_.boot, id, o);
       return;
     }
     feed_open_ = ports_.transport.send(id, message::subscribe{});
@@ -164,7 +195,9 @@ void client_engine::on_dial_failed(ports::connection_id id, ports::dial_failure 
     if (id != feed_) {
       const bool gone =
           why == ports::dial_failure::refused || why == ports::dial_failure::other_incarnation;
-      settle(links_.on_dial_failed(id), text, gone);
+      const auto o = links_.on_dial_failed(id);
+      settle(o, text, gone);
+      streams_.on_dial_failed(now_.boot, o, text, gone);
       return;
     }
     problem_ = "no answer from " + dialled_ + ": " + text;
@@ -191,6 +224,7 @@ void client_engine::on_closed(ports::connection_id id, const std::string& why) {
 
 void client_engine::on_message(ports::connection_id id, message::any&& what) {
   turn([&] {
+    if (streams_.on_message(now_.boot, id, what)) return;
     if (auto* r = std::get_if<message::reply>(&what)) {
       links_.answered(r->id);
       calls_.on_reply(now_.boot, std::move(*r), effects_);
@@ -222,6 +256,7 @@ void client_engine::accept(const message::leader_news& news) {
   std::optional<core::target> at;
   if (leader_.known()) at = core::target{news.name, news.address, news.incarnation};
   calls_.on_leader(now_.boot, at, effects_);
+  streams_.on_leader(now_.boot, at);
   if (!same) owner_.on_leader(leader_);
 }
 

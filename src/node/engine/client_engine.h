@@ -13,6 +13,7 @@
 
 #include "core/messaging/calls.h"
 #include "node/engine/links.h"
+#include "node/engine/stream_desk.h"
 #include "ports/clock.h"
 #include "ports/log.h"
 #include "ports/timers.h"
@@ -32,7 +33,7 @@ class client_listener {
   virtual void on_addresses_wanted() = 0;
 };
 
-class client_engine final : public ports::transport_listener {
+class client_engine final : public ports::transport_listener, public stream_user {
  public:
   struct ports_in_use {
     ports::clock& clock;
@@ -41,8 +42,8 @@ class client_engine final : public ports::transport_listener {
     ports::log& log;
   };
 
-  client_engine(ports_in_use ports, client_listener& owner, std::size_t payload_bytes_max,
-                std::uint64_t seed);
+  client_engine(ports_in_use ports, client_listener& owner, stream_listener& streams,
+                std::size_t payload_bytes_max, std::uint64_t seed);
 
   void start();
   void on_wake();
@@ -50,7 +51,15 @@ class client_engine final : public ports::transport_listener {
   void offer(const std::vector<std::string>& addresses);
   void send(core::call_id id, bytes payload, boot_time deadline);
   void broadcast(core::call_id id, const bytes& payload, boot_time deadline);
-  // Ends all calls.
+  // As of stream_user.
+  core::stream_id next_stream() const override;
+  void open_stream(core::stream_request&& what) override;
+  void stream_write(core::stream_id id, slice data, std::uint64_t messages) override;
+  void stream_finish(core::stream_id id) override;
+  void stream_cancel(core::stream_id id, message::stream_code code,
+                     const std::string& text) override;
+  void stream_consumed(core::stream_id id, std::uint64_t messages, std::size_t bytes) override;
+  // Ends all calls and streams.
   void stop();
 
   view_ptr view() const { return view_; }
@@ -64,6 +73,7 @@ class client_engine final : public ports::transport_listener {
                       const std::optional<ports::peer>& actual, const std::string& text) override;
   void on_message(ports::connection_id id, message::any&& what) override;
   void on_closed(ports::connection_id id, const std::string& why) override;
+  void on_drained(ports::connection_id id, std::size_t bytes) override;
 
  private:
   template <class Event>
@@ -80,6 +90,7 @@ class client_engine final : public ports::transport_listener {
   core::calls calls_;
   core::call_effects effects_;
   links links_;
+  stream_desk streams_;
 
   reading now_;
   bool in_turn_ = false;

@@ -9,8 +9,8 @@
 
 namespace hedgerow::engine {
 
-engine::engine(options with, ports_in_use ports, listener& owner)
-    : state_(std::make_unique<state>(std::move(with), ports, owner)) {}
+engine::engine(options with, ports_in_use ports, listener& owner, stream_listener& streams)
+    : state_(std::make_unique<state>(std::move(with), ports, owner, streams)) {}
 
 engine::~engine() = default;
 
@@ -28,6 +28,24 @@ void engine::send(call_id id, bytes payload, boot_time deadline) {
 }
 void engine::broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self) {
   state_->turn([&] { state_->broadcast(id, payload, deadline, skip_self); });
+}
+core::stream_id engine::next_stream() const {
+  return state_->desk().next_id();
+}
+void engine::open_stream(core::stream_request&& what) {
+  state_->turn([&] { state_->desk().open(state_->now(), std::move(what)); });
+}
+void engine::stream_write(core::stream_id id, slice data, std::uint64_t messages) {
+  state_->turn([&] { state_->desk().write(state_->now(), id, std::move(data), messages); });
+}
+void engine::stream_finish(core::stream_id id) {
+  state_->turn([&] { state_->desk().finish(state_->now(), id); });
+}
+void engine::stream_cancel(core::stream_id id, message::stream_code code, const std::string& text) {
+  state_->turn([&] { state_->desk().cancel(state_->now(), id, code, text); });
+}
+void engine::stream_consumed(core::stream_id id, std::uint64_t messages, std::size_t bytes) {
+  state_->turn([&] { state_->desk().consumed(state_->now(), id, messages, bytes); });
 }
 view_ptr engine::view() const {
   return state_->view();
@@ -64,11 +82,14 @@ void engine::on_message(ports::connection_id id, message::any&& what) {
 void engine::on_closed(ports::connection_id id, const std::string& why) {
   state_->turn([&] { state_->on_closed(id, why); });
 }
+void engine::on_drained(ports::connection_id id, std::size_t bytes) {
+  state_->turn([&] { state_->desk().on_drained(state_->now(), id, bytes); });
+}
 void engine::on_job_done(ports::job_id id, ports::job_result outcome) {
   state_->turn([&] { state_->on_job_done(id, std::move(outcome)); });
 }
 
-engine::state::state(options with, ports_in_use ports, listener& owner)
+engine::state::state(options with, ports_in_use ports, listener& owner, stream_listener& streams)
     : options_(std::move(with)),
       ports_(ports),
       owner_(owner),
@@ -85,7 +106,9 @@ engine::state::state(options with, ports_in_use ports, listener& owner)
       view_leader_(options_.membership, options_.store_patience),
       calls_(options_.self.name, options_.payload_bytes_max),
       inbox_(options_.self.name),
-      links_(ports.transport, options_.membership.silence()) {}
+      links_(ports.transport, options_.membership.silence()),
+      streams_({options_.self.name, options_.payload_bytes_max, limits::stream_windows_max},
+               ports.transport, links_, streams, [this] { return stream_authority(); }) {}
 
 hedgerow::incarnation engine::state::fresh_incarnation() {
   return {random_.next(), random_.next()};
@@ -104,6 +127,7 @@ void engine::state::start() {
   const auto life = fresh_incarnation();
   session_.reincarnate(now_.boot, life);
   ports_.transport.assume(self_as_peer());
+  streams_.assume(now_.boot, life);
   lease_.reincarnate(now_, life, lease_effects_);
 }
 
@@ -118,6 +142,7 @@ void engine::state::begin_turn() {
     view_leader_.on_pause(now_.boot);
   }
   view_leader_.allow(now_.boot, lease_.may_act(now_.truth));
+  streams_.set_acting(now_.boot, acting_token());
   // R10: whatever the event is, a loss that is due comes first.
   if (now_.boot >= armed_) {
     lease_.tick(now_, lease_effects_);
@@ -137,6 +162,7 @@ void engine::state::tick() {
     view_effects_.emplace_back(
         core::view_effect::publish{view_leader_.current(), view_leader_.current()->removed});
   calls_.tick(now_.boot, call_effects_);
+  streams_.tick(now_.boot);
   if (told_leader_.known() && now_.truth.earliest > leader_.expires) tell_leader();
   probe();
 }
@@ -147,6 +173,7 @@ boot_time engine::state::next_wake() const {
   at = std::min(at, view_leader_.next_wake());
   at = std::min(at, calls_.next_wake());
   at = std::min(at, observer_.next_wake());
+  at = std::min(at, streams_.next_wake());
   if (told_leader_.known()) {
     const auto left = leader_.expires - now_.truth.earliest + microseconds{1};
     at = std::min(at, now_.boot + std::max<nanoseconds>(left, milliseconds{1}));
@@ -216,7 +243,8 @@ bool engine::state::drain_once() {
   if (carry_out_all(view_effects_)) return true;
   if (carry_out_all(session_effects_)) return true;
   if (carry_out_all(inbox_effects_)) return true;
-  return carry_out_all(call_effects_);
+  if (carry_out_all(call_effects_)) return true;
+  return streams_.drain(now_.boot);
 }
 
 void engine::state::drain() {
@@ -248,6 +276,7 @@ void engine::state::stop() {
   stopping_ = stopping::leaving;
   stop_deadline_ = now_.boot + options_.stop_patience;
   session_.leave();
+  streams_.stop(now_.boot);
   // R7: first nothing acts any more, then the store is told.
   lease_.resign(now_, lease_effects_);
 }

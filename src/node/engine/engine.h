@@ -14,6 +14,7 @@
 
 #include "node/engine/leadership_cell.h"
 #include "node/engine/options.h"
+#include "node/engine/stream_desk.h"
 #include "ports/clock.h"
 #include "ports/handlers.h"
 #include "ports/log.h"
@@ -69,9 +70,10 @@ struct ports_in_use {
 
 class engine final : public ports::store_listener,
                      public ports::transport_listener,
-                     public ports::handler_listener {
+                     public ports::handler_listener,
+                     public stream_user {
  public:
-  engine(options with, ports_in_use ports, listener& owner);
+  engine(options with, ports_in_use ports, listener& owner, stream_listener& streams);
   ~engine() override;
 
   void start();
@@ -84,6 +86,15 @@ class engine final : public ports::store_listener,
   void send(call_id id, bytes payload, boot_time deadline);
   // To the members of the present view, `self` included unless `skip_self`.
   void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
+
+  // As of stream_user.
+  core::stream_id next_stream() const override;
+  void open_stream(core::stream_request&& what) override;
+  void stream_write(core::stream_id id, slice data, std::uint64_t messages) override;
+  void stream_finish(core::stream_id id) override;
+  void stream_cancel(core::stream_id id, message::stream_code code,
+                     const std::string& text) override;
+  void stream_consumed(core::stream_id id, std::uint64_t messages, std::size_t bytes) override;
 
   view_ptr view() const;  // never null; empty before the first view
   leader_info leader() const;
@@ -100,6 +111,7 @@ class engine final : public ports::store_listener,
                       const std::optional<ports::peer>& actual, const std::string& text) override;
   void on_message(ports::connection_id id, message::any&& what) override;
   void on_closed(ports::connection_id id, const std::string& why) override;
+  void on_drained(ports::connection_id id, std::size_t bytes) override;
   void on_job_done(ports::job_id id, ports::job_result outcome) override;
 
  private:

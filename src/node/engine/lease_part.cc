@@ -79,6 +79,9 @@ void engine::state::update_leadership() {
   cell_.store(v);
   const bool leads = may_lead(now_);
   if (leads && leader_.token == v.token) leader_.expires = lease_.expires();
+  // A suspended token may come back, its streams do not: they would stand still for nobody knows
+  // how long.
+  streams_.set_acting(now_.boot, acting_token());
   if (v.state == leadership_state::leading && !leads) v.state = leadership_state::suspended;
   // A lease that was never used is nobody's business yet.
   if (v.state == leadership_state::suspended && announced_ == leadership_state::following) return;
@@ -194,6 +197,7 @@ void engine::state::tell_leader() {
   std::optional<core::target> at;
   if (info.known()) at = leader_.at;
   calls_.on_leader(now_.boot, at, call_effects_);
+  streams_.on_leader(now_.boot, at);
   if (info.token == told_leader_.token && info.incarnation == told_leader_.incarnation) return;
   told_leader_ = info;
   owner_.on_leader(info);

@@ -21,6 +21,11 @@ ports::connection_id links::open_to(const incarnation& who) const {
   return it == links_.end() || !it->second.open ? 0 : it->second.id;
 }
 
+bool links::dialling(const incarnation& who) const {
+  const auto it = links_.find(who);
+  return it != links_.end() && it->second.id != 0 && !it->second.open;
+}
+
 bool links::say(const core::target& to, const message::any& what) {
   const auto id = ensure(to);
   return id != 0 && transport_.send(id, what);
@@ -116,6 +121,7 @@ links::outcome links::on_closed(ports::connection_id id) {
     }
   }
   peers_.erase(id);
+  o.closed.push_back(id);
   const auto it = dialled_.find(id);
   if (it == dialled_.end()) {
     o.accepted = true;
@@ -142,6 +148,7 @@ links::outcome links::drop(const incarnation& who) {
     transport_.close(id);
     const auto o = on_closed(id);
     all.cut.insert(all.cut.end(), o.cut.begin(), o.cut.end());
+    all.closed.push_back(id);
   }
   return all;
 }
@@ -153,7 +160,10 @@ links::outcome links::reset() {
   for (const auto& [who, l] : links_) {
     for (const auto& w : l.waiting)
       o.unsent.push_back(w.id);
+    if (!l.open) o.given_up.push_back(who);
   }
+  for (const auto& [id, p] : peers_)
+    o.closed.push_back(id);
   links_.clear();
   dialled_.clear();
   verifying_.clear();

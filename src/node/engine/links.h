@@ -27,6 +27,8 @@ class links {
   ports::connection_id ensure(const core::target& to);
   // Our open connection to it, or 0.
   ports::connection_id open_to(const incarnation& who) const;
+  // Whether a dial to it is under way.
+  bool dialling(const incarnation& who) const;
   // Sends on our own connection; dials and drops the message if there is none yet.
   bool say(const core::target& to, const message::any& what);
   // Carries a request, now or when the connection is open.
@@ -45,10 +47,12 @@ class links {
   struct outcome {
     std::optional<core::target> peer;  // of our own connection
     bool verification = false;
-    bool accepted = false;              // not dialled by us
-    std::vector<std::uint64_t> sent;    // requests that waited and have left now
-    std::vector<std::uint64_t> unsent;  // requests that certainly never left
-    std::vector<std::uint64_t> cut;     // requests whose fate is unknown
+    bool accepted = false;                     // not dialled by us
+    std::vector<std::uint64_t> sent;           // requests that waited and have left now
+    std::vector<std::uint64_t> unsent;         // requests that certainly never left
+    std::vector<std::uint64_t> cut;            // requests whose fate is unknown
+    std::vector<ports::connection_id> closed;  // connections that were open, whoever dialled
+    std::vector<incarnation> given_up;         // dials that nobody will hear of any more
   };
   outcome on_open(ports::connection_id id, const ports::peer& who);
   outcome on_dial_failed(ports::connection_id id);

@@ -122,6 +122,7 @@ void engine::state::carry_out(core::session_effect::evicted&& e) {
   const auto life = fresh_incarnation();
   view_leader_.end();
   lease_.reincarnate(now_, life, lease_effects_);
+  streams_.assume(now_.boot, life);
   session_.reincarnate(now_.boot, life);
   settle(links_.reset(), "this node was evicted", false);
   subscribers_.clear();

@@ -13,6 +13,7 @@ namespace hedgerow::engine {
 void engine::state::on_open(ports::connection_id id, const ports::peer& who) {
   const auto o = links_.on_open(id, who);
   settle(o, "its queue is full", false);
+  streams_.on_open(now_.boot, id, o);
   if (o.verification) {
     view_leader_.on_verified(now_.boot, o.peer->incarnation, core::verified::alive, view_effects_);
     return;
@@ -36,6 +37,7 @@ void engine::state::on_dial_failed(ports::connection_id id, ports::dial_failure 
                        (HEDGEROW_MUTANT(silence_is_refusal) && why == ports::dial_failure::silent);
   const bool other = why == ports::dial_failure::other_incarnation;
   settle(o, text, refused || other);
+  streams_.on_dial_failed(now_.boot, o, text, refused || other);
   if (!o.peer) return;
   if (o.verification) {
     const auto outcome = refused ? core::verified::refused
@@ -68,9 +70,11 @@ void engine::state::settle(const links::outcome& o, const std::string& why, bool
   }
   for (const auto request : o.cut)
     calls_.on_cut(now_.boot, request, why, call_effects_);
+  streams_.on_closed(now_.boot, o, why);
 }
 
 void engine::state::on_message(ports::connection_id id, message::any&& what) {
+  if (streams_.on_message(now_.boot, id, what)) return;
   const auto* peer = links_.peer_of(id);
   if (peer == nullptr) return;
   const bool for_clients = std::holds_alternative<message::request>(what) ||
@@ -81,6 +85,13 @@ void engine::state::on_message(ports::connection_id id, message::any&& what) {
     return;
   }
   std::visit([&](auto&& m) { handle(id, std::forward<decltype(m)>(m)); }, std::move(what));
+}
+
+core::streams::authority engine::state::stream_authority() const {
+  const leader_info known = leader(now_);
+  return {
+      acting_token(),    session_.inside(), stopping_ != stopping::no, session_.current()->id.token,
+      known.incarnation, known.address};
 }
 
 void engine::state::send(call_id id, bytes payload, boot_time deadline) {

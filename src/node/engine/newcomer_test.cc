@@ -17,7 +17,8 @@ class world final : public ports::clock,
                     public ports::timers,
                     public ports::handlers,
                     public ports::log,
-                    public listener {
+                    public listener,
+                    public stream_listener {
  public:
   reading now() noexcept override {
     return {{{1'000'000}, {1'000'000}, clock_status::synchronized, 1}, {1'000'000'000}};
@@ -36,6 +37,7 @@ class world final : public ports::clock,
     return dialled.size();
   }
   bool send(ports::connection_id, const message::any&) override { return false; }
+  void set_busy(ports::connection_id, bool) override {}
   void close(ports::connection_id) override {}
 
   void wake_at(boot_time) override {}
@@ -57,6 +59,14 @@ class world final : public ports::clock,
   void on_broadcast_reply(call_id, member_reply) override {}
   void on_broadcast_done(call_id) override {}
   void on_stopped() override { ++stopped; }
+
+  void on_stream_offered(core::stream_id, core::stream_offer&&) override {}
+  void on_stream_open(core::stream_id, const std::string&, fencing_token) override {}
+  void on_stream_messages(core::stream_id, slice&&, bool) override {}
+  void on_stream_finished(core::stream_id) override {}
+  void on_stream_taken(core::stream_id, std::size_t) override {}
+  void on_stream_acknowledged(core::stream_id, std::uint64_t) override {}
+  void on_stream_end(core::stream_id, stream_end&&) override {}
 
   ports::request_id asked = 0;
   std::vector<std::string> dialled;
@@ -84,7 +94,7 @@ struct newcomer : testing::Test {
   }
   // Starts, and finds the row.
   void find_row() {
-    engine one(mine, {outside, outside, outside, outside, outside, outside}, outside);
+    engine one(mine, {outside, outside, outside, outside, outside, outside}, outside, outside);
     one.start();
     one.on_lease_reply(outside.asked, {ports::store_outcome::done, true, row, "e", {}});
   }

@@ -27,7 +27,7 @@ namespace hedgerow::engine {
 
 class engine::state {
  public:
-  state(options with, ports_in_use ports, listener& owner);
+  state(options with, ports_in_use ports, listener& owner, stream_listener& streams);
 
   // Runs `event` as a turn, or as a part of the turn that is running.
   template <class Event>
@@ -52,6 +52,9 @@ class engine::state {
   void on_message(ports::connection_id id, message::any&& what);
   void on_closed(ports::connection_id id, const std::string& why);
   void on_job_done(ports::job_id id, ports::job_result&& outcome);
+  stream_desk& desk() { return streams_; }
+  // Of the turn that is running.
+  boot_time now() const { return now_.boot; }
 
   view_ptr view() const { return session_.current(); }
   leader_info leader(const reading& now) const;
@@ -89,6 +92,8 @@ class engine::state {
   void carry_out(core::lease_effect::refused&& e);
   void carry_out(core::lease_effect::store_status&& e);
   bool may_lead(const reading& now) const;
+  // The token under which this node may act now; 0: none.
+  fencing_token acting_token() const { return may_lead(now_) ? lease_.held_token() : 0; }
   void update_leadership();
   void announce(leadership_state next, fencing_token token);
   bool cut_off_from(const ports::lease_row& holder) const;
@@ -151,8 +156,12 @@ class engine::state {
   void handle(ports::connection_id from, message::reply&& m);
   void handle(ports::connection_id from, message::subscribe&& m);
   void handle(ports::connection_id from, message::leader_news&& m);
+  // Never: on_message gives them to the desk.
+  template <class StreamMessage>
+  void handle(ports::connection_id /*from*/, StreamMessage&& /*m*/) {}
   void settle(const links::outcome& o, const std::string& why, bool gone);
   core::authority authority() const;
+  core::streams::authority stream_authority() const;
   void tell_subscribers_view();
   void tell_subscribers_leader();
   message::leader_news leader_news() const;
@@ -176,6 +185,7 @@ class engine::state {
   core::calls calls_;
   core::inbox inbox_;
   links links_;
+  stream_desk streams_;
 
   core::lease_effects lease_effects_;
   core::view_effects view_effects_;

@@ -1,0 +1,329 @@
+#include "node/stream_hub.h"
+
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "model/limits.h"
+
+namespace hedgerow {
+namespace {
+
+using message::stream_code;
+
+constexpr milliseconds farewell{500};
+
+result<void> check(const stream_options& how) {
+  std::size_t size = 0;
+  for (const auto& [key, value] : how.metadata) {
+    if (key.empty()) return fail(errc::invalid_argument, "an entry of the metadata has no key");
+    size += key.size() + value.size();
+  }
+  if (how.metadata.size() > limits::metadata_max || size > limits::metadata_bytes_max) {
+    return fail(errc::invalid_argument, "the metadata has " + std::to_string(how.metadata.size()) +
+                                            " entries and " + std::to_string(size) +
+                                            " bytes; at most " +
+                                            std::to_string(limits::metadata_max) + " and " +
+                                            std::to_string(limits::metadata_bytes_max) + " fit");
+  }
+  if (how.opening.count() <= 0)
+    return fail(errc::invalid_argument, "the time for opening a stream must be positive");
+  if (how.timeout.count() < 0 || how.idle_timeout.count() < 0)
+    return fail(errc::invalid_argument, "a stream's timeouts must not be negative; 0 is none");
+  return {};
+}
+
+boot_time deadline_of(milliseconds timeout) {
+  return timeout.count() == 0 ? boot_time::never() : net::boot_now() + timeout;
+}
+
+core::stream_request request_of(const stream_options& how, const std::optional<core::target>& to) {
+  core::stream_request what;
+  what.kind = to ? message::request_kind::broadcast : message::request_kind::send;
+  what.to = to;
+  what.opening_deadline = net::boot_now() + how.opening;
+  what.deadline = deadline_of(how.timeout);
+  what.idle = how.idle_timeout;
+  what.metadata = how.metadata;
+  return what;
+}
+
+// The user's handle: when its last copy goes, an end without callbacks is cancelled.
+stream handle_of(const std::shared_ptr<stream::cell>& of) {
+  struct holder {
+    explicit holder(std::shared_ptr<stream::cell> cell) : held(std::move(cell)) {}
+    holder(const holder&) = delete;
+    holder& operator=(const holder&) = delete;
+    ~holder() { held->abandon(); }
+    std::shared_ptr<stream::cell> held;
+  };
+  const bool calls_back = of->events().on_message || of->events().on_end;
+  if (calls_back) return stream(of);
+  const auto guard = std::make_shared<holder>(of);
+  return stream(std::shared_ptr<stream::cell>(guard, of.get()));
+}
+
+// A post that is dropped ends what it was to open.
+struct opening {
+  opening(std::shared_ptr<stream::cell> cell, core::stream_request&& request)
+      : of(std::move(cell)), what(std::move(request)) {}
+  opening(const opening&) = delete;
+  opening& operator=(const opening&) = delete;
+
+  std::shared_ptr<stream::cell> of;
+  core::stream_request what;
+  bool begun = false;
+
+  ~opening() {
+    if (!begun) of->end({fail(errc::stopped, "stopped before the stream was opened"), 0});
+  }
+};
+
+}  // namespace
+
+// Of handlers that block; shared with threads that outlive the hub.
+struct stream_hub::threads {
+  std::mutex lock;
+  std::condition_variable left;
+  unsigned running = 0;  // guarded by lock
+};
+
+stream_hub::stream_hub(setup with) : with_(std::move(with)), threads_(std::make_shared<threads>()) {
+  gate_->hub = this;
+  gate_->on_loop = [loop = &with_.loop, gate = std::weak_ptr(gate_)] {
+    const auto there = gate.lock();
+    if (!there) return false;
+    const std::lock_guard hold(there->lock);
+    return there->hub != nullptr && loop->on_loop_thread();
+  };
+}
+
+void stream_hub::refuse() {
+  const std::lock_guard hold(gate_->lock);
+  gate_->refusing = true;
+}
+
+void stream_hub::close() {
+  refuse();
+  {
+    const std::lock_guard hold(gate_->lock);
+    gate_->hub = nullptr;
+  }
+  for (const auto& [id, each] : cells_)
+    each->end({fail(errc::stopped, "this was stopped"), each->acknowledged()});
+  cells_.clear();
+  std::unique_lock hold(threads_->lock);
+  threads_->left.wait_for(hold, farewell, [this] { return threads_->running == 0; });
+}
+
+std::shared_ptr<stream::cell> stream_hub::make(const stream_options& how) const {
+  auto made = std::make_shared<stream::cell>(stream::cell::setup{
+      gate_, with_.message_bytes_max, how.metadata, deadline_of(how.timeout), nullptr});
+  made->call_back(how.events);
+  return made;
+}
+
+result<stream> stream_hub::open(const stream_options& how, const std::optional<core::target>& to) {
+  if (auto ok = check(how); !ok) return tl::unexpected(std::move(ok).error());
+  const auto made = make(how);
+  start(made, request_of(how, to));
+  return handle_of(made);
+}
+
+result<std::vector<member_stream>> stream_hub::open_to(const stream_options& how,
+                                                       const std::vector<member>& members) {
+  std::vector<member_stream> all;
+  for (const auto& m : members) {
+    auto one = open(how, core::target{m.name, m.address, m.incarnation});
+    if (!one) return tl::unexpected(std::move(one).error());
+    all.push_back({m.name, m.incarnation, std::move(*one)});
+  }
+  return all;
+}
+
+// Always by a post: a callback must not come before the caller has its handle.
+void stream_hub::start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what) {
+  const auto task = std::make_shared<opening>(of, std::move(what));
+  const std::lock_guard open(gate_->lock);
+  if (gate_->refusing) return;
+  with_.loop.post([gate = gate_, task] {
+    stream_hub* hub = nullptr;
+    {
+      const std::lock_guard hold(gate->lock);
+      hub = gate->hub;
+    }
+    if (hub == nullptr) return;
+    task->begun = true;
+    // Known before it is opened: it may end within the call.
+    const auto id = hub->engine_->next_stream();
+    task->of->id = id;
+    hub->cells_.emplace(id, task->of);
+    hub->engine_->open_stream(std::move(task->what));
+    hub->take_news_of(*task->of);
+  });
+}
+
+void stream_hub::on_news(std::shared_ptr<stream::cell> of) {
+  if (!with_.loop.on_loop_thread()) {
+    with_.loop.post([gate = gate_, of = std::move(of)] {
+      stream_hub* hub = nullptr;
+      {
+        const std::lock_guard hold(gate->lock);
+        hub = gate->hub;
+      }
+      if (hub != nullptr) hub->take_news_of(*of);
+    });
+    return;
+  }
+  newsworthy_.push_back(std::move(of));
+  if (taking_) return;
+  taking_ = true;
+  with_.loop.post([this] { take_news(); });
+}
+
+void stream_hub::take_news() {
+  // What comes meanwhile comes into the same list.
+  taking_ = true;
+  for (std::size_t i = 0; i < newsworthy_.size(); ++i) {
+    const auto each = newsworthy_[i];
+    take_news_of(*each);
+  }
+  newsworthy_.clear();
+  taking_ = false;
+}
+
+void stream_hub::take_news_of(stream::cell& of) {
+  if (of.id == 0) return;  // its opening is on its way, and looks
+  auto news = of.take_news();
+  auto& to = *engine_;
+  for (auto& piece : news.pieces)
+    to.stream_write(of.id, std::move(piece.data), piece.messages);
+  if (news.consumed > 0) to.stream_consumed(of.id, news.consumed, news.consumed_bytes);
+  if (news.cancel) {
+    to.stream_cancel(of.id, news.cancel->first, news.cancel->second);
+  } else if (news.finish) {
+    to.stream_finish(of.id);
+  }
+}
+
+std::shared_ptr<stream::cell> stream_hub::find(core::stream_id id) const {
+  const auto it = cells_.find(id);
+  return it == cells_.end() ? nullptr : it->second;
+}
+
+template <class Callback, class... Arguments>
+void stream_hub::call(const std::shared_ptr<stream::cell>& of, const Callback& callback,
+                      Arguments&&... arguments) {
+  if constexpr (std::is_constructible_v<bool, const Callback&>) {
+    if (!callback) return;
+  }
+  const bool outer = !std::exchange(taking_, true);
+  stream self(of);
+  try {
+    callback(self, std::forward<Arguments>(arguments)...);
+  } catch (const std::exception& e) {
+    of->cancel(stream_code::handler_failed, std::string("a callback threw: ") + e.what());
+  } catch (...) {
+    of->cancel(stream_code::handler_failed, "a callback threw something unknown");
+  }
+  if (outer) take_news();
+}
+
+void stream_hub::on_stream_offered(core::stream_id id, core::stream_offer&& what) {
+  const bool to_leader = what.kind == message::request_kind::send;
+  const auto made = std::make_shared<stream::cell>(
+      stream::cell::setup{gate_, with_.message_bytes_max, std::move(what.metadata), what.deadline,
+                          to_leader ? with_.may_act : nullptr});
+  made->id = id;
+  made->opened(what.from, what.token);
+  cells_.emplace(id, made);
+  run(made, to_leader ? with_.to_leader : with_.to_member);
+}
+
+void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handler& with) {
+  if (with.accept) {
+    call(of, [&](stream& self) { of->call_back(with.accept(self)); });
+    return;
+  }
+  if (!with.call) {
+    engine_->stream_cancel(of->id, stream_code::handler_failed,
+                           with_.name + " has no handler for streams");
+    return;
+  }
+  {
+    const std::lock_guard hold(threads_->lock);
+    if (threads_->running >= with_.threads) {
+      engine_->stream_cancel(of->id, stream_code::overloaded,
+                             with_.name + " runs as many stream handlers as it may");
+      return;
+    }
+    ++threads_->running;
+  }
+  std::thread([of, f = with.call, counted = threads_] {
+    stream self(of);
+    result<void> outcome;
+    try {
+      outcome = f(self);
+    } catch (const std::exception& e) {
+      outcome = fail(errc::handler_failed, std::string("the handler threw: ") + e.what());
+    } catch (...) {
+      outcome = fail(errc::handler_failed, "the handler threw something unknown");
+    }
+    if (outcome) {
+      of->handler_returned();
+    } else {
+      of->cancel(stream_code::handler_failed, outcome.error().message());
+    }
+    const std::lock_guard hold(counted->lock);
+    --counted->running;
+    counted->left.notify_all();
+  }).detach();
+}
+
+void stream_hub::on_stream_open(core::stream_id id, const std::string& from, fencing_token token) {
+  const auto of = find(id);
+  if (!of) return;
+  of->opened(from, token);
+  call(of, of->events().on_open);
+}
+
+void stream_hub::on_stream_messages(core::stream_id id, slice&& block, bool framed) {
+  const auto of = find(id);
+  if (!of) return;
+  std::pair<std::uint64_t, std::size_t> done{};
+  call(of, [&](stream& self) { done = of->arrived(self, std::move(block), framed); });
+  if (done.first > 0) engine_->stream_consumed(id, done.first, done.second);
+}
+
+void stream_hub::on_stream_finished(core::stream_id id) {
+  const auto of = find(id);
+  if (!of) return;
+  of->peer_finished();
+  call(of, of->events().on_finished);
+}
+
+void stream_hub::on_stream_taken(core::stream_id id, std::size_t count) {
+  const auto of = find(id);
+  if (of && of->taken(count)) call(of, of->events().on_writable);
+}
+
+void stream_hub::on_stream_acknowledged(core::stream_id id, std::uint64_t messages) {
+  const auto of = find(id);
+  if (!of) return;
+  of->acknowledged_up_to(messages);
+  call(of, of->events().on_acknowledged, messages);
+}
+
+void stream_hub::on_stream_end(core::stream_id id, stream_end&& how) {
+  const auto it = cells_.find(id);
+  if (it == cells_.end()) return;
+  const auto of = std::move(it->second);
+  cells_.erase(it);
+  if (of->end(how)) call(of, of->events().on_end, how);
+  of->call_back({});
+}
+
+}  // namespace hedgerow
