@@ -100,7 +100,7 @@ void session::on_readable() {
     discard_input();
     return;
   }
-  const io_outcome got = stream_->read(reader_.space(host_.scratch()));
+  const io_outcome got = stream_->read(reader_.space(host_.scratch(in_stream_)));
   if (got.end || got.error != 0) {
     lost(got.error);
     return;
@@ -118,7 +118,7 @@ void session::on_readable() {
 // Waits for the other side's end: closing earlier, with bytes unread, would be a RST. Whoever has
 // said its last word may still be listening to ours.
 void session::discard_input() {
-  const io_outcome got = stream_->read(host_.scratch());
+  const io_outcome got = stream_->read(host_.scratch(false));
   if (got.error != 0 || (got.end && queue_.empty())) {
     over({});
   } else if (got.end) {
@@ -151,6 +151,7 @@ void session::handle(wire::frame&& in) {
     return;
   }
   if (!dialer_ && std::holds_alternative<message::request>(*what)) ++owed_;
+  in_stream_ = std::holds_alternative<message::stream_data>(*what);
   // A piece is no end of a frame: what comes byte by byte is stalled all the same.
   if (!reader_.within_frame()) reading_.idle();
   host_.on_session_message(*this, std::move(*what));

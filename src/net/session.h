@@ -54,7 +54,8 @@ class session_host {
   virtual const settings& options() const = 0;
   virtual const ports::peer& self() const = 0;
   // Where all sessions receive, one after the other.
-  virtual std::span<char> scratch() = 0;
+  // More of it for the data of a stream than for anything else, which costs more per byte.
+  virtual std::span<char> scratch(bool for_stream) = 0;
   virtual bookkeeper& books() = 0;
   // The session buffers so many bytes more for its peer, or less.
   virtual void on_held(std::ptrdiff_t change) = 0;
@@ -150,6 +151,7 @@ class session : public std::enable_shared_from_this<session> {
   bool write_waiting_ = false;
   bool flush_wanted_ = false;
   bool input_ended_ = false;  // while closing
+  bool in_stream_ = false;    // what came last was data of a stream
   bool busy_ = false;
   int write_error_ = 0;
   std::size_t owed_ = 0;  // replies

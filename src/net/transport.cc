@@ -22,6 +22,8 @@ namespace hedgerow::net {
 namespace {
 
 constexpr std::size_t scratch_bytes = 256 * 1024;
+// Of frames that are not the data of a stream: thousands fit, and others want their turn.
+constexpr std::size_t plain_scratch_bytes = 64 * 1024;
 constexpr std::size_t many_sessions = 64;
 constexpr auto idle_least = seconds(1);
 constexpr std::size_t displaced_at_once = 64;
@@ -137,11 +139,11 @@ class transport::impl final : public session_host, public turn_hook {
  private:
   const settings& options() const override { return settings_; }
   const ports::peer& self() const override { return self_; }
-  std::span<char> scratch() override {
+  std::span<char> scratch(bool for_stream) override {
     // With many connections each gets less, so that the others have their turn sooner.
     return sessions_.size() > many_sessions
                ? std::span(scratch_).first(wire::frame_reader::scratch_bytes_min)
-               : std::span(scratch_);
+               : std::span(scratch_).first(for_stream ? scratch_bytes : plain_scratch_bytes);
   }
   bookkeeper& books() override { return books_; }
   void wants_watch() override { sweep_->want(); }
