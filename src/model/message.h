@@ -4,6 +4,7 @@
 // Who says it is not part of a message: a connection belongs to one sender and one receiver
 // incarnation, fixed by its handshake (S1), and a message counts for those two only.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -127,6 +128,7 @@ struct reply {
 // Streams. A stream's number is its opener's choice, unique on this connection for good; the opener
 // has dialled the connection. Either side's data is one sequence of bytes: each message behind its
 // length (u32, little-endian), cut into frames anywhere.
+inline constexpr std::size_t stream_length_bytes = sizeof(std::uint32_t);
 
 struct stream_open {
   std::uint64_t stream = 0;

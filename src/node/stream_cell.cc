@@ -1,16 +1,15 @@
 #include "node/stream_cell.h"
 
 #include <algorithm>
-#include <limits>
 
-#include "base/assert.h"
+#include "base/little_endian.h"
 #include "net/event_loop.h"
 #include "node/stream_hub.h"
 
 namespace hedgerow {
 namespace {
 
-constexpr std::size_t length_size = 4;
+constexpr std::size_t length_size = message::stream_length_bytes;
 // Copying a message up to here is cheaper than a piece of its own.
 constexpr std::size_t copy_max = 4 * 1024;
 constexpr std::string_view returned_text = "its handler has returned";
@@ -19,17 +18,10 @@ error not_here() {
   return {errc::invalid_argument, "a blocking call on the loop's thread would wait for itself"};
 }
 
-std::size_t length_at(std::string_view text) {
-  std::size_t value = 0;
-  for (std::size_t i = 0; i < length_size; ++i)
-    value |= static_cast<std::size_t>(static_cast<unsigned char>(text[i])) << (8 * i);
-  return value;
-}
-
 // Takes the first message off.
 std::string_view next_of(slice& rest, bool framed) {
   if (!framed) return std::exchange(rest.text, {});
-  const auto message = rest.text.substr(length_size, length_at(rest.text));
+  const auto message = rest.text.substr(length_size, base::load_u32(rest.text.data()));
   rest.remove_prefix(length_size + message.size());
   return message;
 }
@@ -84,8 +76,9 @@ result<bool> stream::cell::write(std::string_view text, const bytes& shared, boo
 }
 
 void stream::cell::put_length(std::size_t size) {
-  for (std::size_t i = 0; i < length_size; ++i)
-    block_.push_back(static_cast<char>(size >> (8 * i)));
+  char length[length_size];
+  base::store_u32(length, static_cast<std::uint32_t>(size));
+  block_.append(length, sizeof length);
 }
 
 void stream::cell::close_block() {

@@ -7,7 +7,7 @@
 #include <fmt/core.h>
 
 #include "base/assert.h"
-#include "wire/little_endian.h"
+#include "base/little_endian.h"
 #include "wire/payload.h"
 
 namespace hedgerow::wire {
@@ -89,14 +89,14 @@ std::optional<std::size_t> body_limit(frame_type type, stage now, std::size_t pa
 
 std::array<char, frame_header_bytes> encode_header(const frame_header& header) {
   std::array<char, frame_header_bytes> out{};
-  store_u32(out.data(), header.length);
+  base::store_u32(out.data(), header.length);
   out[4] = static_cast<char>(header.type);
   return out;
 }
 
 result<frame_header> decode_header(std::string_view data, stage now, std::size_t payload_limit) {
   HEDGEROW_ASSERT(data.size() >= frame_header_bytes);
-  const frame_header header{load_u32(data.data()),
+  const frame_header header{base::load_u32(data.data()),
                             static_cast<frame_type>(static_cast<unsigned char>(data[4]))};
   const auto type = static_cast<unsigned>(header.type);
   if (data[5] != 0 || data[6] != 0 || data[7] != 0) {
@@ -178,7 +178,7 @@ bool frame_reader::begin_data(const frame_header& header) {
     input_ = {};
     return false;
   }
-  data_stream_ = load_u64(input_.data() + frame_header_bytes);
+  data_stream_ = base::load_u64(input_.data() + frame_header_bytes);
   data_left_ = header.length - stream_head_bytes;
   input_.remove_prefix(head);
   return true;

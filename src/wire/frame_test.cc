@@ -8,9 +8,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/little_endian.h"
 #include "base/random.h"
 #include "model/limits.h"
-#include "wire/little_endian.h"
 #include "wire/payload.h"
 
 namespace hedgerow::wire {
@@ -175,7 +175,7 @@ TEST(frame_reader, allocates_in_step_with_what_arrives) {
 
 std::string data_frame(std::uint64_t stream, std::string_view data) {
   std::string body(stream_head_bytes, '\0');
-  store_u64(body.data(), stream);
+  base::store_u64(body.data(), stream);
   return frame_of(frame_type::stream_data, body.append(data));
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "wire/little_endian.h"
+#include "base/little_endian.h"
 
 namespace hedgerow::wire {
 namespace {
@@ -34,10 +34,10 @@ result<void> encode_head(const message::request& what, std::string& out) {
     return fail(errc::invalid_argument, "the name of a request's sender is too long");
   }
   char head[request_head_bytes] = {};
-  store_u64(head, what.id);
+  base::store_u64(head, what.id);
   // A caller whose time is over sends 0: the receiver says "expired".
   const auto remaining = std::max<std::int64_t>(what.remaining.count(), 0);
-  store_u64(head + 8, static_cast<std::uint64_t>(remaining));
+  base::store_u64(head + 8, static_cast<std::uint64_t>(remaining));
   head[16] = static_cast<char>(what.kind);
   head[17] = static_cast<char>(what.from.size());
   out.append(head, sizeof head);
@@ -51,10 +51,10 @@ result<void> encode_head(const message::reply& what, std::string& out) {
     return fail(errc::invalid_argument, "a name or an address in a reply is too long");
   }
   char head[reply_head_bytes] = {};
-  store_u64(head, what.id);
-  store_u64(head + 8, static_cast<std::uint64_t>(what.token));
-  store_u64(head + 16, what.leader.high);
-  store_u64(head + 24, what.leader.low);
+  base::store_u64(head, what.id);
+  base::store_u64(head + 8, static_cast<std::uint64_t>(what.token));
+  base::store_u64(head + 16, what.leader.high);
+  base::store_u64(head + 24, what.leader.low);
   head[32] = static_cast<char>(what.status);
   head[33] = static_cast<char>(what.from.size());
   head[34] = static_cast<char>(what.leader_address.size());
@@ -67,7 +67,7 @@ result<void> encode_head(const message::reply& what, std::string& out) {
 result<void> encode_head(const message::stream_data& what, std::string& out) {
   if (what.data.empty()) return fail(errc::invalid_argument, "a stream_data without data");
   char head[stream_head_bytes] = {};
-  store_u64(head, what.stream);
+  base::store_u64(head, what.stream);
   out.append(head, sizeof head);
   return {};
 }
@@ -76,8 +76,8 @@ result<message::request> decode_request_head(std::string_view body) {
   const auto size = payload_head_size(frame_type::request, body);
   if (!size || body.size() < *size) return malformed("request: too short");
   message::request what;
-  what.id = load_u64(body.data());
-  what.remaining = nanoseconds{static_cast<std::int64_t>(load_u64(body.data() + 8))};
+  what.id = base::load_u64(body.data());
+  what.remaining = nanoseconds{static_cast<std::int64_t>(base::load_u64(body.data() + 8))};
   if (what.remaining < nanoseconds::zero()) return malformed("request: a negative time");
   if (byte_at(body, 16) > static_cast<std::size_t>(message::request_kind::broadcast)) {
     return malformed("request: an unknown kind");
@@ -92,9 +92,9 @@ result<message::reply> decode_reply_head(std::string_view body) {
   const auto size = payload_head_size(frame_type::reply, body);
   if (!size || body.size() < *size) return malformed("reply: too short");
   message::reply what;
-  what.id = load_u64(body.data());
-  what.token = static_cast<fencing_token>(load_u64(body.data() + 8));
-  what.leader = {load_u64(body.data() + 16), load_u64(body.data() + 24)};
+  what.id = base::load_u64(body.data());
+  what.token = static_cast<fencing_token>(base::load_u64(body.data() + 8));
+  what.leader = {base::load_u64(body.data() + 16), base::load_u64(body.data() + 24)};
   if (byte_at(body, 32) > static_cast<std::size_t>(message::reply_status::unknown)) {
     return malformed("reply: an unknown status");
   }
@@ -108,7 +108,7 @@ result<message::reply> decode_reply_head(std::string_view body) {
 
 result<message::stream_data> decode_stream_data(std::string_view body) {
   if (body.size() <= stream_head_bytes) return malformed("stream_data: without data");
-  return message::stream_data{load_u64(body.data()),
+  return message::stream_data{base::load_u64(body.data()),
                               slice(nullptr, body.substr(stream_head_bytes))};
 }
 

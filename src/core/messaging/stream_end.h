@@ -8,7 +8,6 @@
 #include <string>
 
 #include "core/messaging/calls.h"
-#include "model/limits.h"
 #include "model/message.h"
 
 namespace hedgerow::core {
@@ -63,7 +62,7 @@ struct stream_end_state {
   bool peer_finished = false;
 
   // The message that has not fully arrived.
-  char length[4] = {};
+  char length[message::stream_length_bytes] = {};
   std::uint8_t length_bytes = 0;
   std::size_t size = 0;
   std::string part;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/little_endian.h"
 #include "core/messaging/streams.h"
 
 namespace hedgerow::core {
@@ -15,16 +16,9 @@ using message::request_kind;
 using message::stream_code;
 using stage = stream_end_state::stage;
 
-constexpr std::size_t length_size = 4;
+constexpr std::size_t length_size = message::stream_length_bytes;
 constexpr nanoseconds acknowledge_within = milliseconds{5};
 constexpr nanoseconds starving_max = std::chrono::seconds{10};
-
-std::uint32_t length_at(const char* at) {
-  std::uint32_t value = 0;
-  for (unsigned i = 0; i < length_size; ++i)
-    value |= static_cast<std::uint32_t>(static_cast<unsigned char>(at[i])) << (8 * i);
-  return value;
-}
 
 }  // namespace
 
@@ -153,7 +147,7 @@ bool streams::take_whole(end_state& e, slice& rest, stream_effects& out) {
   std::size_t end_of_last = 0;
   std::uint64_t count = 0;
   while (text.size() - end_of_last >= length_size) {
-    const std::size_t size = length_at(text.data() + end_of_last);
+    const std::size_t size = base::load_u32(text.data() + end_of_last);
     if (size > with_.message_bytes_max || text.size() - end_of_last - length_size < size) break;
     end_of_last += length_size + size;
     ++count;
@@ -197,7 +191,7 @@ void streams::take_part(boot_time now, end_state& e, slice& rest, stream_effects
 // Its length is known: the window must have room for it. False: it is too long, and the stream has
 // ended.
 bool streams::begin_message(boot_time now, end_state& e, stream_effects& out) {
-  e.size = length_at(e.length);
+  e.size = base::load_u32(e.length);
   if (e.size > with_.message_bytes_max) {
     reset(e, stream_code::too_large,
           "a message of " + std::to_string(e.size) + " bytes; the limit is " +

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/assert.h"
-
 namespace hedgerow::core {
 namespace {
 

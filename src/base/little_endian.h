@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace hedgerow::wire {
+namespace hedgerow::base {
 
 template <class Unsigned>
 constexpr void store(char* out, Unsigned value) {
@@ -35,4 +35,4 @@ constexpr std::uint64_t load_u64(const char* in) {
   return load<std::uint64_t>(in);
 }
 
-}  // namespace hedgerow::wire
+}  // namespace hedgerow::base
