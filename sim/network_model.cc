@@ -47,26 +47,17 @@ true_time network_model::link_delay(std::uint32_t from, std::uint32_t to) {
   return d.length;
 }
 
-network_model::lane network_model::lane_of(const message::any& m) {
-  if (std::holds_alternative<message::request>(m) || std::holds_alternative<message::reply>(m))
-    return lane::calls;
-  if (std::holds_alternative<message::stream_data>(m) ||
-      std::holds_alternative<message::stream_finish>(m))
-    return lane::streams;
-  return lane::control;
-}
-
 // What is more urgent may overtake, nothing overtakes its like. The end comes behind all.
 void network_model::push_in_order(std::uint64_t receiving_side, event_kind kind, std::uint64_t b,
-                                  lane in, true_time leaves) {
+                                  message::lane in, true_time leaves) {
   auto& c = of(receiving_side);
   const unsigned to = side_of(receiving_side);
   const unsigned from = 1 - to;
   true_time at = leaves + link_delay(c.slot[from], c.slot[to]);
   at = std::max(at, c.last_control[from]);
   const bool end = kind == event_kind::closed;
-  if (in != lane::control || end) at = std::max(at, c.last_bulk[from]);
-  if (in == lane::streams || end) at = std::max(at, c.last_stream[from]);
+  if (in != message::lane::control || end) at = std::max(at, c.last_bulk[from]);
+  if (in == message::lane::streams || end) at = std::max(at, c.last_stream[from]);
   const std::array all{&c.last_control, &c.last_bulk, &c.last_stream};
   (*all.at(static_cast<std::size_t>(in)))[from] = at;
   world_.plan(at, kind, c.process[to], receiving_side, b);
@@ -83,7 +74,7 @@ true_time network_model::leaving_time(std::uint64_t side, const message::any& wh
   const true_time wait = random_.between(0, slow ? 300 * millisecond : millisecond / 2);
   c.last_drained[me] = std::max(world_.now, c.last_drained[me]) + wait;
   c.undrained[me] += data->data.size();
-  if (c.undrained[me] > limits::stream_lane_bytes + limits::stream_frame_bytes) {
+  if (c.undrained[me] > limits::stream_lane_bytes_max) {
     world_.violated("streams", fmt::format("p{} has queued {} bytes of stream data on #{}",
                                            c.process[me], c.undrained[me], side));
   }
@@ -201,13 +192,13 @@ void network_model::on_handshake(endpoint& at, const event& e) {
   c.open[1] = true;
   if (at.id >= sides_of_process_.size()) sides_of_process_.resize(at.id + 1);
   sides_of_process_[at.id].push_back(mine);
-  push_in_order(e.a, event_kind::opened, 0, lane::control, world_.now);
+  push_in_order(e.a, event_kind::opened, 0, message::lane::control, world_.now);
   at.transport_news->on_open(mine, c.dialer);
 }
 
 // The lane of streams has no end that its sender would meet.
 bool network_model::counts_in_flight(const event& e) const {
-  return e.kind == event_kind::message && lane_of(pool_[e.b]) != lane::streams;
+  return e.kind == event_kind::message && message::lane_of(pool_[e.b]) != message::lane::streams;
 }
 
 bool network_model::send(endpoint& who, ports::connection_id id, const message::any& what) {
@@ -215,15 +206,15 @@ bool network_model::send(endpoint& who, ports::connection_id id, const message::
   auto& c = of(id);
   const unsigned me = side_of(id);
   if (!c.open[me] || c.process[me] != who.id) return false;
-  const lane in = lane_of(what);
-  if (in != lane::streams && c.in_flight[me] >= with_.queue_max) {
+  const message::lane in = message::lane_of(what);
+  if (in != message::lane::streams && c.in_flight[me] >= with_.queue_max) {
     world_.tally.hit(fault::queue_full);
     paths_.disturb(c.slot[0], c.slot[1], world_.now);
     return false;
   }
-  if (in != lane::streams) ++c.in_flight[me];
+  if (in != message::lane::streams) ++c.in_flight[me];
   ++messages_;
-  const true_time leaves = in == lane::streams ? leaving_time(id, what) : world_.now;
+  const true_time leaves = in == message::lane::streams ? leaving_time(id, what) : world_.now;
   push_in_order(side_id(id / 2 - 1, 1 - me), event_kind::message, keep(what), in, leaves);
   return true;
 }
@@ -241,7 +232,7 @@ void network_model::close(endpoint& who, ports::connection_id id) {
 }
 
 void network_model::tell_closed(std::uint64_t side) {
-  push_in_order(side, event_kind::closed, 0, lane::control, world_.now);
+  push_in_order(side, event_kind::closed, 0, message::lane::control, world_.now);
 }
 
 // Bytes for a connection that their receiver does not know (any more).

@@ -81,15 +81,12 @@ class network_model {
   };
 
   static std::uint64_t side_id(std::uint64_t index, unsigned side) { return 2 * index + 2 + side; }
-  // As the transport has them, the most urgent first.
-  enum class lane : std::uint8_t { control, calls, streams };
-  static lane lane_of(const message::any& m);
   static unsigned side_of(std::uint64_t id) { return static_cast<unsigned>(id & 1U); }
   connection& of(std::uint64_t id) { return connections_[id / 2 - 1]; }
 
   true_time link_delay(std::uint32_t from, std::uint32_t to);
-  void push_in_order(std::uint64_t receiving_side, event_kind kind, std::uint64_t b, lane in,
-                     true_time leaves);
+  void push_in_order(std::uint64_t receiving_side, event_kind kind, std::uint64_t b,
+                     message::lane in, true_time leaves);
   true_time leaving_time(std::uint64_t side, const message::any& what);
   void tell_closed(std::uint64_t side);
   void reset_from(std::uint64_t receiving_side);

@@ -38,6 +38,7 @@ inline constexpr std::size_t stream_frame_bytes_max = 128 * 1024;  // what is ta
 // Of data that waits in a connection's queue: what comes later and is more urgent overtakes the
 // rest.
 inline constexpr std::size_t stream_lane_bytes = 256 * 1024;
+inline constexpr std::size_t stream_lane_bytes_max = stream_lane_bytes + stream_frame_bytes;
 // Written by the user and not yet taken by the connection, for each stream.
 inline constexpr std::size_t stream_buffer_bytes = 256 * 1024;
 inline constexpr std::size_t metadata_bytes_max = 8 * 1024;  // all keys and values of one stream

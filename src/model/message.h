@@ -194,4 +194,17 @@ using any = std::variant<probe, probe_ack, beat, report, view_push, view_pull, j
                          leave, released, subscribe, leader_news, request, reply, stream_open,
                          stream_accept, stream_data, stream_credit, stream_finish, stream_reset>;
 
+// What goes first on a connection (ports/transport.h), the most urgent first.
+enum class lane : std::uint8_t { control, calls, streams };
+inline constexpr std::size_t lanes = 3;
+
+inline lane lane_of(const any& what) {
+  if (std::holds_alternative<request>(what) || std::holds_alternative<reply>(what))
+    return lane::calls;
+  // A finish comes behind the data.
+  if (std::holds_alternative<stream_data>(what) || std::holds_alternative<stream_finish>(what))
+    return lane::streams;
+  return lane::control;
+}
+
 }  // namespace hedgerow::message

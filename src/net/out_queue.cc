@@ -16,39 +16,25 @@ constexpr std::size_t copy_max = 4 * 1024;
 // for the end of a chunk.
 constexpr std::size_t shared_chunk_bytes = 16 * 1024;
 constexpr std::size_t control_bytes_max = 4 * limits::control_bytes_max;
-constexpr std::size_t stream_data_max = limits::stream_lane_bytes + limits::stream_frame_bytes;
 
 }  // namespace
 
 bool out_queue::empty() const {
   return !current_ && std::all_of(lanes_.begin(), lanes_.end(),
-                                  [](const lane& each) { return each.chunks.empty(); });
-}
-
-out_queue::lane_number out_queue::lane_of(const message::any& what) {
-  switch (wire::type_of(what)) {
-    case wire::frame_type::request:
-    case wire::frame_type::reply:
-      return calls;
-    case wire::frame_type::stream_data:
-    case wire::frame_type::stream_finish:  // it comes behind the data
-      return streams;
-    default:
-      return control;
-  }
+                                  [](const queued& each) { return each.chunks.empty(); });
 }
 
 // `data` bytes of streams are among the `more`.
-bool out_queue::has_room(lane_number at, std::size_t more, std::size_t data) const {
-  const std::size_t bytes = lanes_.at(at).bytes;
-  if (at == calls) return bytes == 0 || bytes + more <= bytes_max_;
-  if (data > 0) return data_ == 0 || data_ + data <= stream_data_max;
+bool out_queue::has_room(message::lane at, std::size_t more, std::size_t data) const {
+  const std::size_t bytes = of(at).bytes;
+  if (at == message::lane::calls) return bytes == 0 || bytes + more <= bytes_max_;
+  if (data > 0) return data_ == 0 || data_ + data <= limits::stream_lane_bytes_max;
   return bytes < control_bytes_max;
 }
 
 bool out_queue::push(const message::any& what) {
-  const lane_number at = lane_of(what);
-  lane& to = lanes_.at(at);
+  const message::lane at = message::lane_of(what);
+  queued& to = of(at);
   const auto* data = std::get_if<message::stream_data>(&what);
   const std::size_t data_bytes = data != nullptr ? data->data.size() : 0;
   // What is refused anyway is not encoded; of requests the size is known only then.
@@ -81,9 +67,10 @@ bool out_queue::push(const message::any& what) {
 
 void out_queue::push_frame(std::string frame) {
   const std::size_t size = frame.size();
-  lanes_[control].bytes += size;
+  queued& to = of(message::lane::control);
+  to.bytes += size;
   held_ += size;
-  lanes_[control].chunks.push_back({std::move(frame), {}, 0, control, size, 0});
+  to.chunks.push_back({std::move(frame), {}, 0, message::lane::control, size, 0});
 }
 
 void out_queue::clear() {
@@ -106,7 +93,7 @@ std::size_t out_queue::gather(std::span<iovec> pieces) const {
     add(each.payload.text, each.done - std::min(each.done, each.text.size()));
   };
   if (current_) add_chunk(*current_);
-  for (const lane& from : lanes_) {
+  for (const queued& from : lanes_) {
     for (const chunk& each : from.chunks) {
       if (used == pieces.size()) return used;
       add_chunk(each);
@@ -120,14 +107,14 @@ void out_queue::sent(std::size_t count) {
     if (!current_) {
       // As gather() has it.
       auto& from = *std::find_if(lanes_.begin(), lanes_.end(),
-                                 [](const lane& each) { return !each.chunks.empty(); });
+                                 [](const queued& each) { return !each.chunks.empty(); });
       current_ = std::move(from.chunks.front());
       from.chunks.pop_front();
     }
     const std::size_t now = std::min(count, current_->size() - current_->done);
     current_->done += now;
     count -= now;
-    lanes_.at(current_->lane).bytes -= now;
+    of(current_->lane).bytes -= now;
     if (current_->done == current_->size()) finish_current();
   }
 }

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <optional>
 #include <span>
@@ -49,31 +48,31 @@ class out_queue {
   std::size_t take_drained() { return std::exchange(drained_, 0); }
 
  private:
-  enum lane_number : std::uint8_t { control, calls, streams, lane_count };
   // One or more short frames in a piece, and the shared payload of the last, if it is long.
   struct chunk {
     std::string text;
     slice payload;
     std::size_t done = 0;
-    lane_number lane = control;
+    message::lane lane = message::lane::control;
     std::size_t held = 0;
     std::size_t data = 0;  // of streams
 
     std::size_t size() const { return text.size() + payload.size(); }
   };
-  struct lane {
+  struct queued {
     std::deque<chunk> chunks;
     std::size_t bytes = 0;
   };
 
-  static lane_number lane_of(const message::any& what);
-  bool has_room(lane_number at, std::size_t more, std::size_t data) const;
+  queued& of(message::lane at) { return lanes_.at(static_cast<std::size_t>(at)); }
+  const queued& of(message::lane at) const { return lanes_.at(static_cast<std::size_t>(at)); }
+  bool has_room(message::lane at, std::size_t more, std::size_t data) const;
   void finish_current();
 
   std::size_t payload_limit_;
   std::size_t bytes_max_;
-  std::optional<chunk> current_;        // written in part: nothing may go before its end
-  std::array<lane, lane_count> lanes_;  // the most urgent first
+  std::optional<chunk> current_;              // written in part: nothing may go before its end
+  std::array<queued, message::lanes> lanes_;  // the most urgent first
   std::size_t held_ = 0;
   std::size_t data_ = 0;  // of streams, not written
   std::size_t drained_ = 0;
