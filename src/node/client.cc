@@ -184,7 +184,7 @@ result<void> client::impl::open() {
   if (!opened) return tl::unexpected(std::move(opened).error());
   transport_ = std::move(*opened);
   hub_ = std::make_unique<stream_hub>(
-      stream_hub::setup{loop_, log_, with_.payload_bytes_max, {}, {}, {}, 0, nullptr});
+      stream_hub::setup{loop_, with_.payload_bytes_max, {}, {}, {}, 0, nullptr});
   engine_ = std::make_unique<engine::client_engine>(
       engine::client_engine::ports_in_use{clock_, *transport_, loop_, log_}, *this, *hub_,
       with_.payload_bytes_max, fresh_seed());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <utility>
 
@@ -12,11 +13,20 @@
 #include "base/assert.h"
 
 namespace hedgerow {
-namespace {
 
-constexpr auto on_loop_text = "a blocking call on the loop's thread would wait for itself";
+error would_wait_for_itself() {
+  return {errc::invalid_argument, "a blocking call on the loop's thread would wait for itself"};
+}
 
-}  // namespace
+std::string thrown_by(std::string_view who) {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return std::string(who) + " threw: " + e.what();
+  } catch (...) {
+    return std::string(who) + " threw something unknown";
+  }
+}
 
 void user_log::write(severity level, std::string_view text) {
   if (!wants(level)) return;
@@ -47,7 +57,7 @@ void open_calls::broadcast_done(std::uint64_t id) {
 
 result<reply> wait_for_reply(const net::event_loop& loop,
                              const std::function<void(std::function<void(result<reply>)>)>& start) {
-  if (loop.on_loop_thread()) return fail(errc::invalid_argument, on_loop_text);
+  if (loop.on_loop_thread()) return tl::unexpected(would_wait_for_itself());
   const auto promise = std::make_shared<std::promise<result<reply>>>();
   start([promise](result<reply> outcome) { promise->set_value(std::move(outcome)); });
   return promise->get_future().get();
@@ -56,7 +66,7 @@ result<reply> wait_for_reply(const net::event_loop& loop,
 result<std::vector<member_reply>> wait_for_replies(
     const net::event_loop& loop,
     const std::function<void(std::function<void(member_reply)>, std::function<void()>)>& start) {
-  if (loop.on_loop_thread()) return fail(errc::invalid_argument, on_loop_text);
+  if (loop.on_loop_thread()) return tl::unexpected(would_wait_for_itself());
   // Answers come one after the other on the loop's thread, and the end after all of them.
   struct gathering {
     std::vector<member_reply> answers;

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -100,6 +101,11 @@ result<reply> wait_for_reply(const net::event_loop& loop,
 result<std::vector<member_reply>> wait_for_replies(
     const net::event_loop& loop,
     const std::function<void(std::function<void(member_reply)>, std::function<void()>)>& start);
+
+// Of a blocking call on the loop's thread.
+error would_wait_for_itself();
+// In a catch block: what was thrown by `who`, in words.
+std::string thrown_by(std::string_view who);
 
 // Unpredictable; from the operating system.
 std::uint64_t fresh_seed();

@@ -272,7 +272,7 @@ result<void> node::impl::open_store() {
 
 void node::impl::make_hub() {
   hub_ = std::make_unique<stream_hub>(stream_hub::setup{
-      loop_, log_, with_.payload_bytes_max, with_.name, with_.on_stream, with_.on_broadcast_stream,
+      loop_, with_.payload_bytes_max, with_.name, with_.on_stream, with_.on_broadcast_stream,
       with_.stream_threads, [this](fencing_token token) {
         const auto now = leadership();
         return now.leading() && now.token == token;

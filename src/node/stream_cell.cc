@@ -4,6 +4,7 @@
 
 #include "base/little_endian.h"
 #include "net/event_loop.h"
+#include "node/host.h"
 #include "node/stream_hub.h"
 
 namespace hedgerow {
@@ -12,11 +13,6 @@ namespace {
 constexpr std::size_t length_size = message::stream_length_bytes;
 // Copying a message up to here is cheaper than a piece of its own.
 constexpr std::size_t copy_max = 4 * 1024;
-constexpr std::string_view returned_text = "its handler has returned";
-
-error not_here() {
-  return {errc::invalid_argument, "a blocking call on the loop's thread would wait for itself"};
-}
 
 // Takes the first message off.
 std::string_view next_of(slice& rest, bool framed) {
@@ -59,7 +55,7 @@ result<bool> stream::cell::write(std::string_view text, const bytes& shared, boo
         room_wanted_ = true;
         return false;
       }
-      if (with_.gate->on_loop()) return tl::unexpected(not_here());
+      if (with_.gate->on_loop()) return tl::unexpected(would_wait_for_itself());
       changed_.wait(hold, [&] { return !open() || room_for(text.size()); });
     }
     if (end_) {
@@ -146,7 +142,14 @@ void stream::cell::abandon() {
   cancel(message::stream_code::cancelled, "its holder has let it go");
 }
 
-// What it did not read will not be consumed: the opener is told when it has what was written here.
+// What its handler did not read will not be consumed: the opener is told when it has what was
+// written here. With the lock held; whether there is a plan to carry out.
+bool stream::cell::drop_unread() {
+  if (!returned_ || in_at_ == in_.size() || acknowledged_ != written_) return false;
+  abort(message::stream_code::cancelled, "its handler has returned");
+  return plan();
+}
+
 void stream::cell::handler_returned() {
   bool planned = false;
   {
@@ -154,12 +157,9 @@ void stream::cell::handler_returned() {
     if (end_) return;
     returned_ = true;
     finish_ = true;
-    consumed_ += reading_ > 0 ? 1 : 0;
-    consumed_bytes_ += reading_ > 0 ? reading_ - 1 : 0;
-    reading_ = 0;
-    const bool unread = in_at_ < in_.size();
-    if (unread && acknowledged_ == written_) abort(message::stream_code::cancelled, returned_text);
-    planned = plan();
+    settle_read();
+    const bool dropped = drop_unread();
+    planned = plan() || dropped;
   }
   go(planned);
 }
@@ -190,11 +190,7 @@ void stream::cell::acknowledged_up_to(std::uint64_t messages) {
   {
     const std::lock_guard hold(lock_);
     acknowledged_ = messages;
-    const bool unread = in_at_ < in_.size();
-    if (returned_ && unread && acknowledged_ == written_) {
-      abort(message::stream_code::cancelled, returned_text);
-      planned = plan();
-    }
+    planned = drop_unread();
   }
   go(planned);
 }
@@ -208,10 +204,7 @@ std::pair<std::uint64_t, std::size_t> stream::cell::arrived(stream& self, slice&
     {
       const std::lock_guard hold(lock_);
       in_.push_back({block.kept(), framed});
-      if (returned_ && acknowledged_ == written_) {
-        abort(message::stream_code::cancelled, returned_text);
-        planned = plan();
-      }
+      planned = drop_unread();
       changed_.notify_all();
     }
     go(planned);
@@ -240,24 +233,27 @@ std::string stream::cell::pop() {
       in_at_ = 0;
     }
   }
-  reading_ = message.size() + 1;
+  reading_ = message.size();
   return message;
 }
 
+// With the lock held: the user is through with the message that it has.
+void stream::cell::settle_read() {
+  if (!reading_) return;
+  ++consumed_;
+  consumed_bytes_ += *std::exchange(reading_, std::nullopt);
+}
+
 result<std::optional<std::string>> stream::cell::read() {
-  if (with_.gate->on_loop()) return tl::unexpected(not_here());
-  bool planned = false;
+  if (with_.gate->on_loop()) return tl::unexpected(would_wait_for_itself());
   std::unique_lock hold(lock_);
   if (calls_back_)
     return fail(errc::invalid_argument, "messages of this stream go to its on_message");
-  if (reading_ > 0) {
-    ++consumed_;
-    consumed_bytes_ += std::exchange(reading_, 0) - 1;
-    planned = plan();
-  }
-  if (planned) {
+  if (reading_) {
+    settle_read();
+    const bool planned = plan();
     hold.unlock();
-    go(true);
+    go(planned);
     hold.lock();
   }
   changed_.wait(hold, [this] { return end_ || cancel_ || in_at_ < in_.size() || peer_finished_; });
@@ -298,7 +294,7 @@ bool stream::cell::end(const stream_end& how) {
 }
 
 stream_end stream::cell::wait() {
-  if (with_.gate->on_loop()) return {tl::unexpected(not_here()), acknowledged()};
+  if (with_.gate->on_loop()) return {tl::unexpected(would_wait_for_itself()), acknowledged()};
   std::unique_lock hold(lock_);
   changed_.wait(hold, [this] { return end_.has_value(); });
   return *end_;

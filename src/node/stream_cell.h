@@ -31,8 +31,9 @@ struct stream_gate {
   std::mutex lock;
   stream_hub* hub = nullptr;  // guarded by lock
   bool refusing = false;      // guarded by lock; no new streams
+
   // Whether the caller is the loop itself: then it must not block.
-  std::function<bool()> on_loop;
+  bool on_loop();
 };
 
 class stream::cell : public std::enable_shared_from_this<cell> {
@@ -108,7 +109,8 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   void close_block();
   std::string pop();
   bool room_for(std::size_t size) const;
-
+  void settle_read();
+  [[nodiscard]] bool drop_unread();
   void abort(message::stream_code code, std::string_view reason);
 
   const setup with_;
@@ -126,7 +128,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   std::uint64_t acknowledged_ = 0;
   std::vector<received> in_;
   std::size_t in_at_ = 0;
-  std::size_t reading_ = 0;  // bytes of the message that the user has, and 1
+  std::optional<std::size_t> reading_;  // bytes of the message that the user has
   std::uint64_t consumed_ = 0;
   std::size_t consumed_bytes_ = 0;
   std::optional<std::pair<message::stream_code, std::string>> cancel_;

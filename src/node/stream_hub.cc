@@ -1,13 +1,13 @@
 #include "node/stream_hub.h"
 
 #include <condition_variable>
-#include <exception>
 #include <mutex>
 #include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "model/limits.h"
+#include "node/host.h"
 
 namespace hedgerow {
 namespace {
@@ -36,16 +36,13 @@ result<void> check(const stream_options& how) {
   return {};
 }
 
-boot_time deadline_of(milliseconds timeout) {
-  return timeout.count() == 0 ? boot_time::never() : net::boot_now() + timeout;
-}
-
 core::stream_request request_of(const stream_options& how, const std::optional<core::target>& to) {
   core::stream_request what;
   what.kind = to ? message::request_kind::broadcast : message::request_kind::send;
   what.to = to;
-  what.opening_deadline = net::boot_now() + how.opening;
-  what.deadline = deadline_of(how.timeout);
+  const boot_time now = net::boot_now();
+  what.opening_deadline = now + how.opening;
+  if (how.timeout.count() > 0) what.deadline = now + how.timeout;
   what.idle = how.idle_timeout;
   what.metadata = how.metadata;
   return what;
@@ -91,14 +88,13 @@ struct stream_hub::threads {
   unsigned running = 0;  // guarded by lock
 };
 
+bool stream_gate::on_loop() {
+  const std::lock_guard hold(lock);
+  return hub != nullptr && hub->on_loop();
+}
+
 stream_hub::stream_hub(setup with) : with_(std::move(with)), threads_(std::make_shared<threads>()) {
   gate_->hub = this;
-  gate_->on_loop = [loop = &with_.loop, gate = std::weak_ptr(gate_)] {
-    const auto there = gate.lock();
-    if (!there) return false;
-    const std::lock_guard hold(there->lock);
-    return there->hub != nullptr && loop->on_loop_thread();
-  };
 }
 
 void stream_hub::refuse() {
@@ -107,9 +103,9 @@ void stream_hub::refuse() {
 }
 
 void stream_hub::close() {
-  refuse();
   {
     const std::lock_guard hold(gate_->lock);
+    gate_->refusing = true;
     gate_->hub = nullptr;
   }
   for (const auto& [id, each] : cells_)
@@ -119,17 +115,13 @@ void stream_hub::close() {
   threads_->left.wait_for(hold, farewell, [this] { return threads_->running == 0; });
 }
 
-std::shared_ptr<stream::cell> stream_hub::make(const stream_options& how) const {
-  auto made = std::make_shared<stream::cell>(stream::cell::setup{
-      gate_, with_.message_bytes_max, how.metadata, deadline_of(how.timeout), nullptr});
-  made->call_back(how.events);
-  return made;
-}
-
 result<stream> stream_hub::open(const stream_options& how, const std::optional<core::target>& to) {
   if (auto ok = check(how); !ok) return tl::unexpected(std::move(ok).error());
-  const auto made = make(how);
-  start(made, request_of(how, to));
+  auto what = request_of(how, to);
+  const auto made = std::make_shared<stream::cell>(
+      stream::cell::setup{gate_, with_.message_bytes_max, how.metadata, what.deadline, nullptr});
+  made->call_back(how.events);
+  start(made, std::move(what));
   return handle_of(made);
 }
 
@@ -147,35 +139,23 @@ result<std::vector<member_stream>> stream_hub::open_to(const stream_options& how
 // Always by a post: a callback must not come before the caller has its handle.
 void stream_hub::start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what) {
   const auto task = std::make_shared<opening>(of, std::move(what));
-  const std::lock_guard open(gate_->lock);
+  const std::lock_guard hold(gate_->lock);
   if (gate_->refusing) return;
-  with_.loop.post([gate = gate_, task] {
-    stream_hub* hub = nullptr;
-    {
-      const std::lock_guard hold(gate->lock);
-      hub = gate->hub;
-    }
-    if (hub == nullptr) return;
+  with_.loop.post([this, task] {
     task->begun = true;
     // Known before it is opened: it may end within the call.
-    const auto id = hub->engine_->next_stream();
+    const auto id = engine_->next_stream();
     task->of->id = id;
-    hub->cells_.emplace(id, task->of);
-    hub->engine_->open_stream(std::move(task->what));
-    hub->take_news_of(*task->of);
+    cells_.emplace(id, task->of);
+    engine_->open_stream(std::move(task->what));
+    take_news_of(*task->of);
   });
 }
 
+// The loop runs no more when this goes: what is posted finds it, or does not run.
 void stream_hub::on_news(std::shared_ptr<stream::cell> of) {
-  if (!with_.loop.on_loop_thread()) {
-    with_.loop.post([gate = gate_, of = std::move(of)] {
-      stream_hub* hub = nullptr;
-      {
-        const std::lock_guard hold(gate->lock);
-        hub = gate->hub;
-      }
-      if (hub != nullptr) hub->take_news_of(*of);
-    });
+  if (!on_loop()) {
+    with_.loop.post([this, of = std::move(of)] { take_news_of(*of); });
     return;
   }
   newsworthy_.push_back(std::move(of));
@@ -224,10 +204,8 @@ void stream_hub::call(const std::shared_ptr<stream::cell>& of, const Callback& c
   stream self(of);
   try {
     callback(self, std::forward<Arguments>(arguments)...);
-  } catch (const std::exception& e) {
-    of->cancel(stream_code::handler_failed, std::string("a callback threw: ") + e.what());
   } catch (...) {
-    of->cancel(stream_code::handler_failed, "a callback threw something unknown");
+    of->cancel(stream_code::handler_failed, thrown_by("a callback"));
   }
   if (outer) take_news();
 }
@@ -267,10 +245,8 @@ void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handl
     result<void> outcome;
     try {
       outcome = f(self);
-    } catch (const std::exception& e) {
-      outcome = fail(errc::handler_failed, std::string("the handler threw: ") + e.what());
     } catch (...) {
-      outcome = fail(errc::handler_failed, "the handler threw something unknown");
+      outcome = fail(errc::handler_failed, thrown_by("the handler"));
     }
     if (outcome) {
       of->handler_returned();

@@ -13,7 +13,6 @@
 #include "net/event_loop.h"
 #include "node/engine/stream_desk.h"
 #include "node/stream_cell.h"
-#include "ports/log.h"
 
 namespace hedgerow {
 
@@ -21,7 +20,6 @@ class stream_hub final : public engine::stream_listener {
  public:
   struct setup {
     net::event_loop& loop;
-    ports::log& log;
     std::size_t message_bytes_max = 0;
     std::string name;
     // Of a node: what to do with streams to the leader, and to members.
@@ -51,6 +49,8 @@ class stream_hub final : public engine::stream_listener {
   result<std::vector<member_stream>> open_to(const stream_options& how,
                                              const std::vector<member>& members);
 
+  // Thread-safe.
+  bool on_loop() const { return with_.loop.on_loop_thread(); }
   // Of a cell: something waits to be taken.
   void on_news(std::shared_ptr<stream::cell> of);
 
@@ -70,7 +70,6 @@ class stream_hub final : public engine::stream_listener {
   void call(const std::shared_ptr<stream::cell>& of, const Callback& callback,
             Arguments&&... arguments);
   std::shared_ptr<stream::cell> find(core::stream_id id) const;
-  std::shared_ptr<stream::cell> make(const stream_options& how) const;
   void start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what);
   void run(const std::shared_ptr<stream::cell>& of, const stream_handler& with);
   void take_news();

@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <deque>
-#include <exception>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "model/limits.h"
+#include "node/host.h"
 
 namespace hedgerow {
 namespace {
@@ -99,10 +99,8 @@ job_result worker_pool::state::execute(const ports::job& work, const std::stop_t
     const auto failed =
         stop.stop_requested() ? reply_status::unknown : reply_status::handler_failed;
     return refusal(failed, answer.error().message().substr(0, limits::error_text_bytes_max));
-  } catch (const std::exception& e) {
-    return refusal(reply_status::handler_failed, std::string("the handler threw: ") + e.what());
   } catch (...) {
-    return refusal(reply_status::handler_failed, "the handler threw something unknown");
+    return refusal(reply_status::handler_failed, thrown_by("the handler"));
   }
 }
 

@@ -28,11 +28,7 @@ pb::StreamOpen to_pb(const message::stream_open& in) {
   out.set_remaining_ns(in.remaining < nanoseconds::zero() ? 1 : in.remaining.count());
   out.set_idle_ns(std::max<std::int64_t>(in.idle.count(), 0));
   out.set_from(in.from);
-  for (const auto& [key, text] : in.metadata) {
-    pb::Tag& entry = *out.add_metadata();
-    entry.set_key(key);
-    entry.set_value(text);
-  }
+  put(in.metadata, *out.mutable_metadata());
   return out;
 }
 
@@ -77,16 +73,12 @@ void read(const pb::StreamOpen& in, message::stream_open& out, faults& found) {
   out.remaining = nanoseconds{in.remaining_ns()};
   out.idle = nanoseconds{in.idle_ns()};
   out.from = in.from();
-  std::size_t size = 0;
-  for (const pb::Tag& each : in.metadata()) {
-    size += each.key().size() + each.value().size();
-    found.expect(!each.key().empty(), "metadata with an empty key");
-    found.expect(out.metadata.emplace(each.key(), each.value()).second, "metadata twice");
-  }
+  out.metadata = get(in.metadata(), limits::metadata_bytes_max, "metadata twice",
+                     "the metadata is too long", found);
+  found.expect(!out.metadata.contains(""), "metadata with an empty key");
   expect_position(out.limit, found);
   found.expect(in.remaining_ns() >= 0 && in.idle_ns() >= 0, "a negative time");
   found.expect(out.from.size() <= limits::name_bytes_max, "a name is too long");
-  found.expect(size <= limits::metadata_bytes_max, "the metadata is too long");
 }
 
 void read(const pb::StreamAccept& in, message::stream_accept& out, faults& found) {

@@ -49,6 +49,15 @@ view_id get(const pb::ViewId& value, faults& found) {
   return {value.token(), value.sequence()};
 }
 
+void put(const std::map<std::string, std::string>& value,
+         google::protobuf::RepeatedPtrField<pb::Tag>& out) {
+  for (const auto& [key, text] : value) {
+    pb::Tag& tag = *out.Add();
+    tag.set_key(key);
+    tag.set_value(text);
+  }
+}
+
 void put(const member& value, pb::Member& out) {
   out.set_name(value.name);
   out.set_address(value.address);
@@ -56,12 +65,21 @@ void put(const member& value, pb::Member& out) {
   out.set_state(number_of(value.state));
   out.set_health(number_of(value.health));
   out.set_zone(value.zone);
-  for (const auto& [key, text] : value.tags) {
-    pb::Tag& tag = *out.add_tags();
-    tag.set_key(key);
-    tag.set_value(text);
-  }
+  put(value.tags, *out.mutable_tags());
   out.set_machine(value.machine);
+}
+
+std::map<std::string, std::string> get(const google::protobuf::RepeatedPtrField<pb::Tag>& value,
+                                       std::size_t bytes_max, const char* twice,
+                                       const char* too_long, faults& found) {
+  std::map<std::string, std::string> out;
+  std::size_t size = 0;
+  for (const pb::Tag& tag : value) {
+    size += tag.key().size() + tag.value().size();
+    found.expect(out.emplace(tag.key(), tag.value()).second, twice);
+  }
+  found.expect(size <= bytes_max, too_long);
+  return out;
 }
 
 member get(const pb::Member& value, faults& found) {
@@ -73,16 +91,12 @@ member get(const pb::Member& value, faults& found) {
   out.health = enum_of(value.health(), member_health::degraded, "an unknown health", found);
   out.zone = value.zone();
   out.machine = value.machine();
-  std::size_t tag_bytes = 0;
-  for (const pb::Tag& tag : value.tags()) {
-    tag_bytes += tag.key().size() + tag.value().size();
-    found.expect(out.tags.emplace(tag.key(), tag.value()).second, "a tag twice");
-  }
+  out.tags =
+      get(value.tags(), limits::tags_bytes_max, "a tag twice", "the tags are too long", found);
   found.expect(out.address.size() <= limits::address_bytes_max, "an address is too long");
   found.expect(!out.incarnation.empty(), "a member without incarnation");
   found.expect(out.zone.size() <= limits::zone_bytes_max, "a zone is too long");
   found.expect(out.machine.size() <= limits::machine_bytes_max, "a machine is too long");
-  found.expect(tag_bytes <= limits::tags_bytes_max, "the tags are too long");
   return out;
 }
 

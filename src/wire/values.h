@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include <google/protobuf/message_lite.h>
+#include <google/protobuf/repeated_field.h>
 #include <hedgerow/error.h>
 #include <hedgerow/member.h>
 
@@ -46,12 +48,18 @@ void put(const view_id& value, pb::ViewId& out);
 void put(const member& value, pb::Member& out);
 void put(const view& value, pb::View& out);
 void put(const ports::peer& value, pb::Peer& out);
+void put(const std::map<std::string, std::string>& value,
+         google::protobuf::RepeatedPtrField<pb::Tag>& out);
 
 incarnation get(const pb::Incarnation& value);
 view_id get(const pb::ViewId& value, faults& found);
 member get(const pb::Member& value, faults& found);
 view get(const pb::View& value, faults& found);
 ports::peer get(const pb::Peer& value, faults& found);
+// A key twice is `twice`, more bytes of keys and values than `bytes_max` are `too_long`.
+std::map<std::string, std::string> get(const google::protobuf::RepeatedPtrField<pb::Tag>& value,
+                                       std::size_t bytes_max, const char* twice,
+                                       const char* too_long, faults& found);
 
 // Appends a whole frame; fails with too_large if the type's limit `limit` is not kept.
 result<void> append_frame(frame_type type, const google::protobuf::MessageLite& body,

@@ -84,7 +84,7 @@ void streams::on_reset(boot_time now, std::uint64_t connection, message::stream_
   end_state* const e = find(connection, what.stream);
   if (e == nullptr) return;
   if (e->now == stage::asked) {
-    turned_away(now, *e, std::move(what), out);
+    turned_away(now, *e, what, out);
     return;
   }
   e->acknowledged = std::clamp(what.consumed, e->acknowledged, e->messages);
@@ -132,6 +132,13 @@ void streams::close_if_over(end_state& e, stream_effects& out) {
   const bool here = e.peer_finished && e.consumed == e.received && !e.unacknowledged;
   const bool there = e.finish_sent && e.acknowledged == e.messages;
   if (here && there) end(e, {}, out);
+}
+
+// When all that the other side has written is consumed, it is told at once.
+void streams::confirm_finish(end_state& e, stream_effects& out) {
+  if (!e.peer_finished || e.consumed != e.received) return;
+  if (e.unacknowledged) send_credit(e, out);
+  close_if_over(e, out);
 }
 
 void streams::schedule(end_state& e) {

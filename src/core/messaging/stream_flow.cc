@@ -245,10 +245,7 @@ void streams::consumed(boot_time now, stream_id id, std::uint64_t messages, std:
   e->messages_consumed += messages;
   HEDGEROW_ASSERT(e->consumed <= e->received && e->messages_consumed <= e->messages_in);
   settle_window(now, *e, out);
-  if (e->peer_finished && e->consumed == e->received) {
-    send_credit(*e, out);
-    close_if_over(*e, out);
-  }
+  confirm_finish(*e, out);
 }
 
 void streams::settle_window(boot_time now, end_state& e, stream_effects& out) {
@@ -293,9 +290,7 @@ void streams::on_finish(boot_time now, std::uint64_t connection, const message::
   e->peer_finished = true;
   e->active = now;
   out.emplace_back(stream_effect::finished{e->id});
-  if (e->consumed != e->received) return;
-  if (e->unacknowledged) send_credit(*e, out);
-  close_if_over(*e, out);
+  confirm_finish(*e, out);
 }
 
 }  // namespace hedgerow::core

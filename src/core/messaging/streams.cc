@@ -124,11 +124,15 @@ void streams::ask(boot_time now, end_state& e, std::uint64_t connection, stream_
 }
 
 // It was not taken, or was on a connection that has gone: nothing is consumed.
-void streams::look_again(boot_time now, end_state& e, const std::string& why, stream_effects& out) {
+void streams::take_back(end_state& e, const std::string& why, stream_effects& out) {
   if (e.connection != 0) detach(e, out);
   e.now = stage::looking;
   looking_.insert(e.id);
   e.last_problem = why;
+}
+
+void streams::look_again(boot_time now, end_state& e, const std::string& why, stream_effects& out) {
+  take_back(e, why, out);
   if (e.kind == request_kind::send) {
     const bool moved = leader_ && e.to && leader_->incarnation != e.to->incarnation;
     e.to.reset();
@@ -141,27 +145,22 @@ void streams::look_again(boot_time now, end_state& e, const std::string& why, st
   schedule(e);
 }
 
-void streams::turned_away(boot_time now, end_state& e, message::stream_reset&& why,
+void streams::turned_away(boot_time now, end_state& e, const message::stream_reset& why,
                           stream_effects& out) {
-  const std::string text = why.text;
   const bool redirected = why.code == stream_code::not_leader && !why.leader.empty() && e.to &&
                           why.leader != e.to->incarnation && e.kind == request_kind::send;
   if (redirected && ++e.redirects <= redirects_max) {
-    detach(e, out);
-    e.now = stage::looking;
-    looking_.insert(e.id);
-    e.last_problem = text;
+    take_back(e, why.text, out);
     e.to = target{{}, why.leader_address, why.leader};
     attempt(e, out);
     return;
   }
   if (e.kind == request_kind::broadcast && why.code != stream_code::overloaded) {
-    e.last_problem = text;
-    detach(e, out);
+    take_back(e, why.text, out);
     end_unopened(e, out);
     return;
   }
-  look_again(now, e, text, out);
+  look_again(now, e, why.text, out);
 }
 
 // False if the connection's budget is used up.

@@ -208,8 +208,10 @@ class streams {
   // streams.cc: how an end begins.
   void attempt(end_state& e, stream_effects& out);
   void ask(boot_time now, end_state& e, std::uint64_t connection, stream_effects& out);
+  void take_back(end_state& e, const std::string& why, stream_effects& out);
   void look_again(boot_time now, end_state& e, const std::string& why, stream_effects& out);
-  void turned_away(boot_time now, end_state& e, message::stream_reset&& why, stream_effects& out);
+  void turned_away(boot_time now, end_state& e, const message::stream_reset& why,
+                   stream_effects& out);
   bool attach(end_state& e, std::uint64_t connection, std::uint64_t wire, stream_effects& out);
   void detach(end_state& e, stream_effects& out);
 
@@ -218,6 +220,7 @@ class streams {
   void end(end_state& e, result<void> outcome, stream_effects& out);
   void end_unopened(end_state& e, stream_effects& out);
   void close_if_over(end_state& e, stream_effects& out);
+  void confirm_finish(end_state& e, stream_effects& out);
   void schedule(end_state& e);
   void on_due(boot_time now, end_state& e, stream_effects& out);
 

@@ -81,7 +81,7 @@ void engine::state::update_leadership() {
   if (leads && leader_.token == v.token) leader_.expires = lease_.expires();
   // A suspended token may come back, its streams do not: they would stand still for nobody knows
   // how long.
-  streams_.set_acting(now_.boot, acting_token());
+  streams_.set_acting(now_.boot, leads ? v.token : 0);
   if (v.state == leadership_state::leading && !leads) v.state = leadership_state::suspended;
   // A lease that was never used is nobody's business yet.
   if (v.state == leadership_state::suspended && announced_ == leadership_state::following) return;

@@ -104,7 +104,6 @@ class stream_desk {
   bool drain(boot_time now);
   void stop(boot_time now) { core_.stop(now, out_); }
   boot_time next_wake() const { return core_.next_wake(); }
-  std::size_t open_streams() const { return core_.open(); }
 
  private:
   void carry_out(boot_time now, core::stream_effect::connect&& e);
