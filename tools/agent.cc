@@ -14,6 +14,7 @@
 #include "tools/line_writer.h"
 #include "tools/logging.h"
 #include "tools/signals.h"
+#include "tools/stream_process.h"
 
 namespace hedgerow::tools {
 namespace {
@@ -47,6 +48,26 @@ handler echo_handler(std::string name) {
   return handler::non_blocking([name = std::move(name)](const message_view& message) {
     return result<std::string>(fmt::format("{}: {}", name, message.payload));
   });
+}
+
+result<void> echo(const std::string& name, stream& s) {
+  for (;;) {
+    const auto line = s.read();
+    if (!line) return tl::unexpected(line.error());
+    if (!*line) return {};
+    if (auto said = s.write(fmt::format("{}: {}", name, **line)); !said) return said;
+  }
+}
+
+// On threads, also to echo: who does not read the echo then holds up its own stream.
+stream_handler stream_handler_of(const options& with, const std::string& command,
+                                 const std::string& kind) {
+  if (command.empty())
+    return stream_handler::on_thread([name = with.name](stream& s) { return echo(name, s); });
+  return stream_handler::on_thread(
+      [what = stream_command{command, with.group, kind, with.payload_bytes_max}](stream& s) {
+        return run_stream_command(what, s);
+      });
 }
 
 // What ended the agent before any signal.
@@ -88,6 +109,9 @@ options node_options(const shared_options& shared, const agent_settings& mine) {
   };
   with.on_message = handler_of(mine.on_send);
   with.on_broadcast = handler_of(mine.on_broadcast);
+  with.stream_threads = mine.stream_handlers;
+  with.on_stream = stream_handler_of(with, mine.on_stream, "leader");
+  with.on_broadcast_stream = stream_handler_of(with, mine.on_broadcast_stream, "all");
   return with;
 }
 

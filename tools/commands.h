@@ -18,6 +18,7 @@ int run_send(const shared_options& shared, const std::optional<std::string>& tex
 // What a DBA runs for this role; empty: without grants.
 int run_store_sql(const std::string& role);
 int run_broadcast(const shared_options& shared, const std::optional<std::string>& text);
+int run_stream(const shared_options& shared, const stream_settings& mine);
 
 // Holds the lock while the command runs.
 int run_lock(const lock_settings& mine);

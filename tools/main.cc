@@ -26,6 +26,7 @@ struct command_line {
   // between a command and what it was told.
   std::map<std::string, shared_options> shared;
   agent_settings agent;
+  stream_settings stream;
   bool from_store = false;
   std::string clock = "auto";
   std::optional<std::string> text;
@@ -112,6 +113,30 @@ void add_clock(CLI::App& app, command_line& line) {
       std::string(exit_codes_text));
 }
 
+void add_stream(CLI::App& app, command_line& line) {
+  add_stream_options(
+      add_command(
+          app, line, "stream", "Stream lines of stdin to the leader, and print what comes back",
+          "Each line is a message; each message that comes back is printed at once, as a line,\n"
+          "with --all behind the member's name and a tab. The end of stdin finishes the stream;\n"
+          "the command ends when the other side has finished, too, and both have consumed\n"
+          "everything. --timeout is for finding the leader and opening the stream.\n\n"
+          "Whoever is slow holds up the stream, not memory: agents that do not read, a stdout\n"
+          "that nobody reads. With --all the fastest member sets the pace: up to --buffer bytes\n"
+          "wait for a slower one, then the others wait for it, for one second in all, and then\n"
+          "its stream is cancelled as one that does not keep up.\n\n"
+          "A stream to the leader ends with its leadership. The error says how many lines are\n"
+          "consumed for certain: go on behind them. No line is sent twice by itself.\n\n"
+          "Example:\n"
+          "  hedgerow agent --name a --on-stream 'sed -u s/^/got:/'     # the other end\n"
+          "  tail -f app.log | hedgerow stream --meta source=app > answers\n"
+          "  hedgerow stream --all --json < orders | jq -r 'select(.from).reply'\n\n"
+          "Exits with 0 if all was consumed, 5 if a stream broke off, 4 if a stream was taken by\n"
+          "nobody, 1 if a handler failed or a line is too long; with --all with the worst of\n"
+          "them in this order; with 128 + n after signal n.\n"),
+      line.stream);
+}
+
 void add_commands(CLI::App& app, command_line& line) {
   add_agent_options(
       add_command(
@@ -123,8 +148,17 @@ void add_commands(CLI::App& app, command_line& line) {
           "HEDGEROW_TOKEN, HEDGEROW_FROM, HEDGEROW_GROUP and HEDGEROW_REMAINING_MS. Another\n"
           "status than 0 is an error reply, with the last line of stderr. Its process\n"
           "group is killed at the deadline, when leadership ends, and when it has replied.\n\n"
+          "For a stream, CMD gets each message as a line on stdin and answers with lines; its\n"
+          "exit is the end of the stream. Without CMD lines are echoed. As for messages, what\n"
+          "the leader does for all (--on-stream) and what each member does "
+          "(--on-broadcast-stream)\n"
+          "are two options; HEDGEROW_STREAM_KIND is leader or all for a CMD that serves both, and\n"
+          "HEDGEROW_META_<KEY> has the metadata. When the stream ends first, its process group\n"
+          "gets SIGTERM, and SIGKILL 250 ms later. A CMD that buffers what it writes into a pipe\n"
+          "answers late: use sed -u, grep --line-buffered, stdbuf -oL.\n\n"
           "Example:\n"
           "  hedgerow agent --name a --zone rack1 --tag role=db --on-send 'tr a-z A-Z'\n"
+          "  hedgerow agent --name a --on-stream 'while read x; do echo $((x * x)); done'\n"
           "  hedgerow agent --store postgres://app@db/mydatabase --insecure --listen "
           "0.0.0.0:7400\n"),
       line.agent);
@@ -158,6 +192,7 @@ void add_commands(CLI::App& app, command_line& line) {
                "Exits with 0 if all replied, 5 if any outcome is unknown, 4 if any member\n"
                "certainly did not execute it, 1 if a handler failed.\n"),
            line);
+  add_stream(app, line);
   add_store_commands(app, line);
   add_lock(app, line.lock);
   CLI::App& help = *app.add_subcommand("help", "Explain a command");
@@ -203,6 +238,7 @@ int run(CLI::App& app, const command_line& line) {
   if (command == "clock") return run_clock(shared, line.clock);
   if (command == "watch") return run_watch(shared);
   if (command == "send") return run_send(shared, line.text);
+  if (command == "stream") return run_stream(shared, line.stream);
   return run_broadcast(shared, line.text);
 }
 

@@ -17,6 +17,8 @@
 namespace hedgerow::tools {
 namespace {
 
+using std::chrono::milliseconds;
+
 // "--on-send" -> "HEDGEROW_ON_SEND"
 std::string variable_of(std::string_view option) {
   std::string name = "HEDGEROW_";
@@ -60,27 +62,57 @@ std::string check_host_and_port(const std::string& text) {
 }
 
 // Throws what CLI11 reports as a usage error.
-void add_tag(std::map<std::string, std::string>& into, const std::string& text) {
+void add_pair(const std::string& option, std::map<std::string, std::string>& into,
+              const std::string& text) {
   const auto equals = text.find('=');
   if (equals == 0 || equals == text.npos)
-    throw CLI::ValidationError("--tag", fmt::format("'{}' is not KEY=VALUE", text));
+    throw CLI::ValidationError(option, fmt::format("'{}' is not KEY=VALUE", text));
   if (!into.emplace(text.substr(0, equals), text.substr(equals + 1)).second)
-    throw CLI::ValidationError("--tag",
+    throw CLI::ValidationError(option,
                                fmt::format("two values for the key '{}'", text.substr(0, equals)));
 }
 
-// By hand: CLI11 would split the tags of the command line at commas, too.
-void add_tags_from_environment(std::map<std::string, std::string>& into) {
+// By hand: CLI11 would split the pairs of the command line at commas, too.
+void add_pairs_from_environment(const std::string& option,
+                                std::map<std::string, std::string>& into) {
   const char* const text =
-      std::getenv("HEDGEROW_TAG");  // NOLINT(concurrency-mt-unsafe): no threads yet
+      std::getenv(variable_of(option).c_str());  // NOLINT(concurrency-mt-unsafe): no threads yet
   if (text == nullptr || *text == '\0') return;
   std::string_view rest{text};
   for (;;) {
     const auto comma = rest.find(',');
-    add_tag(into, std::string(rest.substr(0, comma)));
+    add_pair(option, into, std::string(rest.substr(0, comma)));
     if (comma == rest.npos) return;
     rest.remove_prefix(comma + 1);
   }
+}
+
+// Repeatable; what the command line has none of may come from the environment.
+void add_pairs(CLI::App& command, const std::string& option,
+               std::map<std::string, std::string>& into, const std::string& what) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          option,
+          [option, &into](const std::vector<std::string>& all) {
+            for (const std::string& text : all)
+              add_pair(option, into, text);
+          },
+          fmt::format("{}; repeat it for more\n(Env:{}, with commas between)", what,
+                      variable_of(option)))
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  command.callback([option, &into] {
+    if (into.empty()) add_pairs_from_environment(option, into);
+  });
+}
+
+void add_size(CLI::App& command, const std::string& name, std::size_t& into, std::size_t max,
+              const std::string& what) {
+  from_environment(command.add_option(name, into, what)
+                       ->type_name("BYTES")
+                       ->capture_default_str()
+                       ->check(CLI::Range(std::size_t{1}, max).description("")));
 }
 
 void add_log_level(CLI::App& command, std::string& into) {
@@ -93,6 +125,9 @@ void add_log_level(CLI::App& command, std::string& into) {
         return fmt::format("'{}' is not one of: {}", text, fmt::join(levels, ", "));
       });
 }
+
+// Of the agents, whose limit has no option.
+constexpr std::size_t payload_bytes_max = 4 * 1024 * 1024;
 
 constexpr const char* clock_choices =
     "Where leases get true time from: machine, auto, clockbound[:PATH],\n"
@@ -186,27 +221,48 @@ void add_agent_options(CLI::App& command, agent_settings& into) {
            "Run by /bin/sh for each message to the leader, while this agent leads");
   add_text(command, "--on-broadcast", into.on_broadcast, "CMD",
            "Run by /bin/sh for each broadcast");
+  add_text(command, "--on-stream", into.on_stream, "CMD",
+           "Run by /bin/sh for each stream to the leader, while this agent leads");
+  add_text(command, "--on-broadcast-stream", into.on_broadcast_stream, "CMD",
+           "Run by /bin/sh for each stream to all members");
   add_text(command, "--zone", into.zone, "NAME", "Where it runs, shown in the member list");
-  command
-      .add_option_function<std::vector<std::string>>(
-          "--tag",
-          [&into](const std::vector<std::string>& all) {
-            for (const std::string& text : all)
-              add_tag(into.tags, text);
-          },
-          "Shown in the member list; repeat it for more\n"
-          "(Env:HEDGEROW_TAG, with commas between)")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all();
+  add_pairs(command, "--tag", into.tags, "Shown in the member list");
   from_environment(
       command.add_option("--handlers", into.handlers, "How many CMDs may run at once, 1 to 256")
           ->type_name("N")
           ->capture_default_str()
           ->check(CLI::Range(1u, 256u).description("")));
-  command.callback([&into] {
-    if (into.tags.empty()) add_tags_from_environment(into.tags);
-  });
+  from_environment(command
+                       .add_option("--stream-handlers", into.stream_handlers,
+                                   "How many streams may be handled at once, 1 to 4096;\n"
+                                   "further ones are refused")
+                       ->type_name("N")
+                       ->capture_default_str()
+                       ->check(CLI::Range(1u, 4096u).description("")));
+}
+
+void add_stream_options(CLI::App& command, stream_settings& into) {
+  from_environment(command.add_flag("--all", into.all,
+                                    "To every member of the present view, a stream each, instead\n"
+                                    "of the leader"));
+  add_pairs(command, "--meta", into.metadata, "For the handlers, with the stream");
+  const auto add_limit = [&command](const std::string& name, milliseconds& limit,
+                                    const std::string& what) {
+    const auto read = [&limit, name](const std::string& text) {
+      const auto value = parse_duration(text);
+      if (!value) throw CLI::ValidationError(name, value.error().message());
+      limit = *value;
+    };
+    from_environment(
+        command.add_option_function<std::string>(name, read, what)->type_name("DURATION"));
+  };
+  add_limit("--deadline", into.deadline, "When it must have ended. Default, and 0: no limit");
+  add_limit("--idle-timeout", into.idle_timeout,
+            "Ends a stream on which nothing has moved for so long.\nDefault, and 0: no limit");
+  add_size(command, "--max-line", into.line_bytes_max, payload_bytes_max,
+           "The longest line that is taken; agents take 4 MiB");
+  add_size(command, "--buffer", into.buffer_bytes_max, std::size_t{1} << 30,
+           "With --all: how much may wait for a slower member");
 }
 
 }  // namespace hedgerow::tools

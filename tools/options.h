@@ -34,6 +34,15 @@ struct lock_settings {
   std::string log_level = "warning";
 };
 
+struct stream_settings {
+  bool all = false;
+  std::map<std::string, std::string> metadata;
+  std::chrono::milliseconds deadline{0};  // 0 is none, as of the next
+  std::chrono::milliseconds idle_timeout{0};
+  std::size_t line_bytes_max = 4 * 1024 * 1024;
+  std::size_t buffer_bytes_max = 4 * 1024 * 1024;
+};
+
 struct agent_settings {
   std::optional<std::string> name;  // the host's name unless given
   std::string clock;                // empty: by the store
@@ -41,9 +50,12 @@ struct agent_settings {
   std::string advertise;  // empty: see options::advertise
   std::string on_send;
   std::string on_broadcast;
+  std::string on_stream;
+  std::string on_broadcast_stream;
   std::map<std::string, std::string> tags;
   std::string zone;
   unsigned handlers = 8;
+  unsigned stream_handlers = 64;
 };
 
 // Each option may also come from the environment variable HEDGEROW_<NAME>; the command line wins,
@@ -55,6 +67,7 @@ void add_brief_options(CLI::App& command, shared_options& into);
 // All of `hedgerow lock`, which shares only some with the others. What follows NAME is COMMAND.
 void add_lock_options(CLI::App& command, lock_settings& into);
 void add_agent_options(CLI::App& command, agent_settings& into);
+void add_stream_options(CLI::App& command, stream_settings& into);
 void add_clock_option(CLI::App& command, std::string& into, const std::string& what);
 
 }  // namespace hedgerow::tools

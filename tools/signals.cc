@@ -53,7 +53,10 @@ stop_signals::event stop_signals::wait(milliseconds timeout) {
     if (ready <= 0) return event::timeout;
     if ((fds[0].revents & POLLIN) != 0) {
       signalfd_siginfo info;
-      if (read(signal_fd_, &info, sizeof info) == sizeof info) return event::signal;
+      if (read(signal_fd_, &info, sizeof info) == sizeof info) {
+        number_ = static_cast<int>(info.ssi_signo);
+        return event::signal;
+      }
     }
     std::uint64_t count = 0;
     if (read(wake_fd_, &count, sizeof count) == sizeof count) return event::woken;

@@ -18,6 +18,8 @@ class stop_signals {
   // Blocks until a signal has come, wake was called, or the time is over (negative: never).
   event wait(std::chrono::milliseconds timeout = std::chrono::milliseconds{-1});
   void wake();  // from any thread
+  // Of the signal that wait() told of last; 0 before.
+  int number() const { return number_; }
 
   // From now on the next signal ends the process at once, with status 128 + its number.
   void exit_on_next();
@@ -25,6 +27,7 @@ class stop_signals {
  private:
   int signal_fd_ = -1;
   int wake_fd_ = -1;
+  int number_ = 0;
 };
 
 // Standard descriptors that are closed become /dev/null, so that no socket or file takes their

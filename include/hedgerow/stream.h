@@ -54,7 +54,8 @@ struct stream_options {
 };
 
 // One end of a stream; a handle, cheap to copy. Thread-safe. When the last handle to an end without
-// callbacks goes, the stream is cancelled if it has not ended. May outlive its node or client.
+// on_message and on_end goes, the stream is cancelled if it has not ended. May outlive its node or
+// client.
 //
 // Messages have up to the group's payload limit (4 MiB unless the options say otherwise), arrive in
 // order and once, or the stream ends. A stream to the leader ends when the node that has taken it
@@ -78,11 +79,13 @@ class stream {
   void cancel(std::string_view reason);
 
   // Blocks for the next message; without a value once the other side has finished and everything is
-  // read. A message counts as consumed at the next read(), or when the other side's finish is read.
-  // On the node that leads a stream to the leader is read only while it may act (R1). Errors: what
-  // ended the stream; invalid_argument on the loop's thread, or with on_message.
+  // read. A message counts as consumed at the next read() or wait(), when the handler that has read
+  // it returns, or when all is read and a write waits for room. On the node that leads a stream to
+  // the leader is read only while it may act (R1). Errors: what ended the stream (its opener first
+  // gets what had arrived); invalid_argument on the loop's thread, or with on_message.
   result<std::optional<std::string>> read();
-  // Blocks until the stream has ended. Not on the loop's thread.
+  // Blocks until the stream has ended; what has arrived and is not read holds up a clean end. Not
+  // on the loop's thread.
   stream_end wait();
   // How it ended, if it has.
   std::optional<stream_end> ended() const;

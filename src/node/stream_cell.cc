@@ -56,6 +56,9 @@ result<bool> stream::cell::write(std::string_view text, const bytes& shared, boo
         return false;
       }
       if (with_.gate->on_loop()) return tl::unexpected(would_wait_for_itself());
+      // A handler that has returned makes no room, and discards the rest once it knows that its
+      // last message is consumed.
+      if (peer_finished_ && in_at_ == in_.size()) tell_read(hold);
       changed_.wait(hold, [&] { return !open() || room_for(text.size()); });
     }
     if (end_) {
@@ -112,6 +115,7 @@ void stream::cell::finish() {
 void stream::cell::call_back(stream_events with) {
   const std::lock_guard hold(lock_);
   calls_back_ = static_cast<bool>(with.on_message);
+  goes_alone_ = calls_back_ || with.on_end;
   events_ = std::move(with);
 }
 
@@ -137,7 +141,7 @@ void stream::cell::cancel(message::stream_code code, std::string_view reason) {
 void stream::cell::abandon() {
   {
     const std::lock_guard hold(lock_);
-    if (end_ || returned_) return;
+    if (end_ || returned_ || goes_alone_) return;
   }
   cancel(message::stream_code::cancelled, "its holder has let it go");
 }
@@ -157,6 +161,7 @@ void stream::cell::handler_returned() {
     if (end_) return;
     returned_ = true;
     finish_ = true;
+    changed_.notify_all();
     settle_read();
     const bool dropped = drop_unread();
     planned = plan() || dropped;
@@ -244,21 +249,31 @@ void stream::cell::settle_read() {
   consumed_bytes_ += *std::exchange(reading_, std::nullopt);
 }
 
+// The same, and the loop is told. The lock is let go meanwhile.
+void stream::cell::tell_read(std::unique_lock<std::mutex>& hold) {
+  if (!reading_) return;
+  settle_read();
+  const bool planned = plan();
+  hold.unlock();
+  go(planned);
+  hold.lock();
+}
+
 result<std::optional<std::string>> stream::cell::read() {
   if (with_.gate->on_loop()) return tl::unexpected(would_wait_for_itself());
   std::unique_lock hold(lock_);
   if (calls_back_)
     return fail(errc::invalid_argument, "messages of this stream go to its on_message");
-  if (reading_) {
-    settle_read();
-    const bool planned = plan();
-    hold.unlock();
-    go(planned);
-    hold.lock();
-  }
-  changed_.wait(hold, [this] { return end_ || cancel_ || in_at_ < in_.size() || peer_finished_; });
-  if (end_ && !end_->outcome) return tl::unexpected(end_->outcome.error());
+  tell_read(hold);
+  changed_.wait(hold, [this] {
+    return end_ || cancel_ || returned_ || in_at_ < in_.size() || peer_finished_;
+  });
+  // What was answered before it broke is still good; what was asked is better asked again.
+  const bool unread = with_.opener && in_at_ < in_.size();
+  if (end_ && !end_->outcome && !unread) return tl::unexpected(end_->outcome.error());
   if (cancel_) return fail(errc::cancelled, "the stream was cancelled here");
+  if (returned_)
+    return fail(errc::invalid_argument, "nothing can be read after the handler's return");
   if (in_at_ == in_.size()) return std::optional<std::string>();
   if (with_.may_act && !with_.may_act(token_)) {
     return fail(errc::leadership_lost,
@@ -296,6 +311,7 @@ bool stream::cell::end(const stream_end& how) {
 stream_end stream::cell::wait() {
   if (with_.gate->on_loop()) return {tl::unexpected(would_wait_for_itself()), acknowledged()};
   std::unique_lock hold(lock_);
+  tell_read(hold);
   changed_.wait(hold, [this] { return end_.has_value(); });
   return *end_;
 }

@@ -41,6 +41,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   struct setup {
     std::shared_ptr<stream_gate> gate;
     std::size_t message_bytes_max = 0;
+    bool opener = false;
     std::map<std::string, std::string> metadata;
     boot_time deadline = boot_time::never();
     // Whether this node may act under a token now; empty: it need not be asked.
@@ -67,7 +68,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   fencing_token token() const;
   const std::map<std::string, std::string>& metadata() const { return with_.metadata; }
   std::chrono::nanoseconds remaining() const;
-  // Its last handle is gone.
+  // Its last handle is gone: it is cancelled unless its callbacks see to it.
   void abandon();
   // Its handler has returned a value.
   void handler_returned();
@@ -110,6 +111,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   std::string pop();
   bool room_for(std::size_t size) const;
   void settle_read();
+  void tell_read(std::unique_lock<std::mutex>& hold);
   [[nodiscard]] bool drop_unread();
   void abort(message::stream_code code, std::string_view reason);
 
@@ -142,6 +144,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   bool peer_finished_ = false;
   bool returned_ = false;
   bool calls_back_ = false;  // messages go to on_message
+  bool goes_alone_ = false;  // its callbacks see to it, whoever holds a handle
 };
 
 }  // namespace hedgerow

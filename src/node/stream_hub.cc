@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -48,7 +49,7 @@ core::stream_request request_of(const stream_options& how, const std::optional<c
   return what;
 }
 
-// The user's handle: when its last copy goes, an end without callbacks is cancelled.
+// The user's handle: when its last copy goes, the end is abandoned.
 stream handle_of(const std::shared_ptr<stream::cell>& of) {
   struct holder {
     explicit holder(std::shared_ptr<stream::cell> cell) : held(std::move(cell)) {}
@@ -57,8 +58,6 @@ stream handle_of(const std::shared_ptr<stream::cell>& of) {
     ~holder() { held->abandon(); }
     std::shared_ptr<stream::cell> held;
   };
-  const bool calls_back = of->events().on_message || of->events().on_end;
-  if (calls_back) return stream(of);
   const auto guard = std::make_shared<holder>(of);
   return stream(std::shared_ptr<stream::cell>(guard, of.get()));
 }
@@ -118,8 +117,8 @@ void stream_hub::close() {
 result<stream> stream_hub::open(const stream_options& how, const std::optional<core::target>& to) {
   if (auto ok = check(how); !ok) return tl::unexpected(std::move(ok).error());
   auto what = request_of(how, to);
-  const auto made = std::make_shared<stream::cell>(
-      stream::cell::setup{gate_, with_.message_bytes_max, how.metadata, what.deadline, nullptr});
+  const auto made = std::make_shared<stream::cell>(stream::cell::setup{
+      gate_, with_.message_bytes_max, true, how.metadata, what.deadline, nullptr});
   made->call_back(how.events);
   start(made, std::move(what));
   return handle_of(made);
@@ -213,8 +212,8 @@ void stream_hub::call(const std::shared_ptr<stream::cell>& of, const Callback& c
 void stream_hub::on_stream_offered(core::stream_id id, core::stream_offer&& what) {
   const bool to_leader = what.kind == message::request_kind::send;
   const auto made = std::make_shared<stream::cell>(
-      stream::cell::setup{gate_, with_.message_bytes_max, std::move(what.metadata), what.deadline,
-                          to_leader ? with_.may_act : nullptr});
+      stream::cell::setup{gate_, with_.message_bytes_max, false, std::move(what.metadata),
+                          what.deadline, to_leader ? with_.may_act : nullptr});
   made->id = id;
   made->opened(what.from, what.token);
   cells_.emplace(id, made);
@@ -223,7 +222,8 @@ void stream_hub::on_stream_offered(core::stream_id id, core::stream_offer&& what
 
 void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handler& with) {
   if (with.accept) {
-    call(of, [&](stream& self) { of->call_back(with.accept(self)); });
+    stream self = handle_of(of);
+    call(of, [&](stream&) { of->call_back(with.accept(self)); });
     return;
   }
   if (!with.call) {
@@ -240,11 +240,26 @@ void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handl
     }
     ++threads_->running;
   }
-  std::thread([of, f = with.call, counted = threads_] {
+  try {
+    std::thread(run_handler(of, with.call)).detach();
+  } catch (const std::system_error&) {
+    {
+      const std::lock_guard hold(threads_->lock);
+      --threads_->running;
+    }
+    engine_->stream_cancel(of->id, stream_code::overloaded,
+                           with_.name + " can start no thread for a stream handler");
+  }
+}
+
+std::function<void()> stream_hub::run_handler(
+    const std::shared_ptr<stream::cell>& of,
+    const std::function<result<void>(stream&)>& handler) const {
+  return [of, handler, counted = threads_] {
     stream self(of);
     result<void> outcome;
     try {
-      outcome = f(self);
+      outcome = handler(self);
     } catch (...) {
       outcome = fail(errc::handler_failed, thrown_by("the handler"));
     }
@@ -256,7 +271,7 @@ void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handl
     const std::lock_guard hold(counted->lock);
     --counted->running;
     counted->left.notify_all();
-  }).detach();
+  };
 }
 
 void stream_hub::on_stream_open(core::stream_id id, const std::string& from, fencing_token token) {

@@ -72,6 +72,9 @@ class stream_hub final : public engine::stream_listener {
   std::shared_ptr<stream::cell> find(core::stream_id id) const;
   void start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what);
   void run(const std::shared_ptr<stream::cell>& of, const stream_handler& with);
+  // For a thread of its own, which may outlive this.
+  std::function<void()> run_handler(const std::shared_ptr<stream::cell>& of,
+                                    const std::function<result<void>(stream&)>& handler) const;
   void take_news();
   void take_news_of(stream::cell& of);
 

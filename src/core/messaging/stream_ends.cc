@@ -39,6 +39,13 @@ error error_of(const stream_end_state& e, stream_code code, std::string text) {
   return {errc::internal, "the stream broke the protocol: " + text};
 }
 
+// Of a node that did not take it; another may, or the same one later. Other codes are the last word
+// of a user who would not have it.
+bool is_refusal(stream_code code) {
+  return code == stream_code::not_leader || code == stream_code::not_member ||
+         code == stream_code::stopping || code == stream_code::overloaded;
+}
+
 }  // namespace
 
 void streams::end(end_state& e, result<void> outcome, stream_effects& out) {
@@ -83,7 +90,7 @@ void streams::on_reset(boot_time now, std::uint64_t connection, message::stream_
                        stream_effects& out) {
   end_state* const e = find(connection, what.stream);
   if (e == nullptr) return;
-  if (e->now == stage::asked) {
+  if (e->now == stage::asked && is_refusal(what.code)) {
     turned_away(now, *e, what, out);
     return;
   }

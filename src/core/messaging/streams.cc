@@ -24,6 +24,11 @@ streams::end_state* streams::find(stream_id id) {
   return it == ends_.end() ? nullptr : &it->second;
 }
 
+bool streams::has(std::uint64_t connection, std::uint64_t stream) const {
+  const auto at = lines_.find(connection);
+  return at != lines_.end() && at->second.streams.contains(stream);
+}
+
 streams::end_state* streams::find(std::uint64_t connection, std::uint64_t stream) {
   const auto at = lines_.find(connection);
   if (at == lines_.end()) return nullptr;
@@ -254,10 +259,11 @@ void streams::on_open(boot_time now, std::uint64_t connection, message::stream_o
   if (what.remaining > nanoseconds{0}) e.deadline = now + std::min(what.remaining, remaining_max);
   e.active = now;
   schedule(e);
-  out.emplace_back(stream_effect::transmit{
-      connection, message::stream_accept{what.stream, e.granted, e.token, with_.name}});
+  // The user first: what it refuses at once was never taken.
   out.emplace_back(stream_effect::offered{
       id, {what.kind, std::move(what.from), e.token, e.deadline, std::move(what.metadata)}});
+  out.emplace_back(stream_effect::transmit{
+      connection, message::stream_accept{what.stream, e.granted, e.token, with_.name}});
 }
 
 }  // namespace hedgerow::core

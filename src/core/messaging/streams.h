@@ -68,6 +68,7 @@ struct busy {
   std::uint64_t connection = 0;
   bool now = false;
 };
+// Comes before the other side is told that it is taken: until then the user may refuse it.
 struct offered {
   stream_id id = 0;
   stream_offer what;
@@ -187,6 +188,8 @@ class streams {
 
   boot_time next_wake() const;
   std::size_t open() const { return ends_.size(); }
+  // Whether there is an end of this number on the connection.
+  bool has(std::uint64_t connection, std::uint64_t stream) const;
   // All windows promised on a connection; at most `connection_bytes`.
   std::size_t promised(std::uint64_t connection) const;
 

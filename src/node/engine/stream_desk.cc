@@ -77,6 +77,9 @@ void stream_desk::carry_out(boot_time now, core::stream_effect::connect&& e) {
 }
 
 void stream_desk::carry_out(boot_time now, core::stream_effect::transmit&& e) {
+  // Refused by the user to whom it was offered just before: it was never taken.
+  const auto* accept = std::get_if<message::stream_accept>(&e.what);
+  if (accept != nullptr && !core_.has(e.connection, accept->stream)) return;
   if (!is_local(e.connection)) {
     // Where it fails the connection is about to end: on_closed is on its way.
     std::ignore = transport_.send(e.connection, e.what);
