@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <map>
 #include <string>
@@ -108,7 +109,7 @@ message::reply some_reply() {
           "[::1]:7001", make_bytes("not the leader")};
 }
 
-message::stream_data some_data(std::string data) {
+message::stream_data some_data(const std::string& data) {
   return {7, slice(make_bytes(data))};
 }
 
@@ -225,6 +226,37 @@ void add_clocks(seeds& all) {
   all["tracking/answer_again"] = '\1' + tracking_answer();
 }
 
+// Events as fuzz/streams.cc reads them.
+void add_streams(seeds& all) {
+  const auto say = [](std::initializer_list<char> choices) { return std::string(choices); };
+  const auto open_frame = say({0, 0, 0, 0, 0, 4, 0, 0});
+  const auto accept_frame = say({0, 0, 1, 0, 4});
+  const auto data_frame = say({0, 0, 5, 2, 2, 1, 3, 1, 0, 1, 0});
+  const auto long_data = say({0, 0, 5, 0, 5, 1, 0});
+  const auto finish_frame = say({0, 0, 3, 0});
+  const auto credit_frame = say({0, 0, 2, 0, 5, 1});
+  const auto not_leader = say({0, 0, 4, 0, 0, 0, 0});
+  const auto leader = say({1, 0, 3, 1});
+  const auto connected = say({1, 0, 4, 0, 0});
+  const auto drained = say({1, 0, 7, 0, 5});
+  const auto other_token = say({1, 0, 1, 2});
+  const auto cut = say({1, 0, 6, 0});
+  const auto time = say({1, 0, 0, 20});
+  const auto user_opens = say({1, 1, 0, 1, 1, 1});
+  const auto user_writes = say({1, 1, 0, 1, 5});
+  const auto user_finishes = say({1, 1, 0, 2});
+  const auto user_consumes = say({1, 1, 0, 4});
+  const auto opened = leader + user_opens + connected + accept_frame;
+  all["streams/taken"] = open_frame + data_frame + user_consumes + finish_frame + user_writes +
+                         user_finishes + credit_frame;
+  all["streams/long"] = open_frame + long_data + long_data + user_consumes + time;
+  all["streams/opened"] = opened + user_writes + drained + credit_frame + user_finishes + drained +
+                          data_frame + user_consumes + finish_frame + time;
+  all["streams/refused"] = leader + user_opens + connected + not_leader + connected + time;
+  all["streams/lost"] = opened + user_writes + cut + connected + time;
+  all["streams/leadership"] = open_frame + data_frame + other_token + data_frame;
+}
+
 std::string content_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -241,6 +273,7 @@ int main(int argc, char** argv) {
   add_handshakes(all);
   add_texts(all);
   add_clocks(all);
+  add_streams(all);
   int stale = 0;
   for (const auto& [name, content] : all) {
     const auto file = folder / name;

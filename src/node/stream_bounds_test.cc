@@ -385,20 +385,25 @@ TEST_F(stream_bounds, numbers_come_once_and_in_order_over_a_leader_that_stops) {
   lead(counting("ann"));
   const auto bob = node::start(counting("bob"));
   ASSERT_TRUE(bob && (*bob)->wait_until_member(20s));
+  std::atomic<bool> stopped{false};
   std::thread stopper([&] {
     EXPECT_TRUE(wait_for([&] {
       const std::lock_guard hold(lock);
       return heard.size() > 1000;
     }));
     leader->stop();
+    stopped = true;
   });
   std::size_t done = 0;
   int streams = 0;
   for (bool over = false; !over && streams < 10; ++streams) {
     stream s = open();
     std::size_t next = done;
-    while (next < last && s.write(std::to_string(next)))
-      ++next;
+    while (next < last && s.write(std::to_string(next))) {
+      if (++next == last / 2) {
+        EXPECT_TRUE(wait_for([&] { return stopped.load(); }));
+      }
+    }
     s.finish();
     const auto how = s.wait();
     done += how.acknowledged;

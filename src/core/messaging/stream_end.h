@@ -54,8 +54,9 @@ struct stream_end_state {
   std::uint64_t messages_in = 0;
   std::uint64_t messages_consumed = 0;
   std::size_t window = 0;
+  std::size_t usual = 0;         // the window between long messages
   std::size_t promised = 0;      // of its connection's budget
-  std::uint64_t widened_at = 0;  // `consumed` when the window was widened last
+  std::uint64_t widened_at = 0;  // `consumed` when `usual` was doubled last
   bool unacknowledged = false;
   std::size_t starved_for = 0;  // the window that its message needs and does not have
   boot_time starved_until = boot_time::never();

@@ -24,22 +24,22 @@ constexpr nanoseconds starving_max = std::chrono::seconds{10};
 
 // What is sent.
 
-void streams::write(boot_time /*now*/, stream_id id, slice bytes, std::uint64_t messages,
+void streams::write(boot_time now, stream_id id, slice bytes, std::uint64_t messages,
                     stream_effects& out) {
   end_state* const e = find(id);
   if (e == nullptr || e->finished) return;
   e->messages += messages;
   if (!bytes.empty()) e->queue.push_back(std::move(bytes));
   make_ready(*e);
-  pump(e->connection, out);
+  pump(now, e->connection, out);
 }
 
-void streams::finish(boot_time /*now*/, stream_id id, stream_effects& out) {
+void streams::finish(boot_time now, stream_id id, stream_effects& out) {
   end_state* const e = find(id);
   if (e == nullptr || e->finished) return;
   e->finished = true;
   make_ready(*e);
-  pump(e->connection, out);
+  pump(now, e->connection, out);
 }
 
 void streams::make_ready(end_state& e) {
@@ -53,7 +53,7 @@ void streams::make_ready(end_state& e) {
 }
 
 // One frame of each stream after the other, as long as the connection's queue is short.
-void streams::pump(std::uint64_t connection, stream_effects& out) {
+void streams::pump(boot_time now, std::uint64_t connection, stream_effects& out) {
   for (;;) {
     const auto at = lines_.find(connection);
     if (at == lines_.end() || at->second.ready.empty()) return;
@@ -61,11 +61,11 @@ void streams::pump(std::uint64_t connection, stream_effects& out) {
     end_state& e = *find(at->second.ready.front());
     at->second.ready.pop_front();
     e.ready = false;
-    send_one(e, at->second, out);
+    send_one(now, e, at->second, out);
   }
 }
 
-void streams::send_one(end_state& e, line& on, stream_effects& out) {
+void streams::send_one(boot_time now, end_state& e, line& on, stream_effects& out) {
   if (!e.queue.empty()) {
     slice& front = e.queue.front();
     const std::size_t count =
@@ -74,6 +74,7 @@ void streams::send_one(end_state& e, line& on, stream_effects& out) {
     front.remove_prefix(count);
     if (front.empty()) e.queue.pop_front();
     e.sent += count;
+    e.active = now;
     on.queued += count;
     out.emplace_back(stream_effect::transmit{e.connection, std::move(frame)});
     out.emplace_back(stream_effect::taken{e.id, count});
@@ -87,7 +88,7 @@ void streams::send_one(end_state& e, line& on, stream_effects& out) {
   make_ready(e);
 }
 
-void streams::on_drained(boot_time /*now*/, std::uint64_t connection, std::size_t bytes,
+void streams::on_drained(boot_time now, std::uint64_t connection, std::size_t bytes,
                          stream_effects& out) {
   const auto at = lines_.find(connection);
   if (at == lines_.end()) return;
@@ -95,12 +96,12 @@ void streams::on_drained(boot_time /*now*/, std::uint64_t connection, std::size_
   if (at->second.queued == 0 && at->second.streams.empty()) {
     lines_.erase(at);
   } else {
-    pump(connection, out);
+    pump(now, connection, out);
   }
 }
 
-void streams::on_credit(boot_time /*now*/, std::uint64_t connection,
-                        const message::stream_credit& what, stream_effects& out) {
+void streams::on_credit(boot_time now, std::uint64_t connection, const message::stream_credit& what,
+                        stream_effects& out) {
   end_state* const e = find(connection, what.stream);
   if (e == nullptr) return;
   if (e->now != stage::open || what.consumed > e->messages) {
@@ -114,7 +115,7 @@ void streams::on_credit(boot_time /*now*/, std::uint64_t connection,
   }
   make_ready(*e);
   close_if_over(*e, out);
-  pump(connection, out);
+  pump(now, connection, out);
 }
 
 // What is received.
@@ -248,15 +249,25 @@ void streams::consumed(boot_time now, stream_id id, std::uint64_t messages, std:
   confirm_finish(*e, out);
 }
 
+// The other half of the connection's bytes is for the first windows of new streams and for long
+// messages: streams that stand still keep what they have once grown to.
+void streams::grow(end_state& e) {
+  if (e.usual >= limits::stream_window_max || e.consumed - e.widened_at < e.usual) return;
+  const std::size_t usual = std::min(2 * e.usual, limits::stream_window_max);
+  const std::size_t others = lines_.at(e.connection).promised - e.promised;
+  if (others + usual > with_.connection_bytes / 2) return;
+  e.usual = usual;
+  e.widened_at = e.consumed;
+}
+
 void streams::settle_window(boot_time now, end_state& e, stream_effects& out) {
+  if (e.starved_for == 0) grow(e);
   const std::size_t pending = e.length_bytes == length_size ? length_size + e.size : 0;
-  if (e.promised > e.window) widen(e, e.window);
-  if (e.window > limits::stream_window_max && pending < e.window) {
-    widen(e, std::max(limits::stream_window_max, pending));
-    feed_starved(lines_.at(e.connection), out);
-  } else if (e.window < limits::stream_window_max && e.consumed - e.widened_at >= e.window) {
-    e.widened_at = e.consumed;
-    widen(e, std::min(2 * e.window, limits::stream_window_max));
+  const std::size_t window = e.starved_for == 0 ? std::max(e.usual, pending) : e.usual;
+  if (window != e.window || e.promised > e.window) {
+    const std::size_t before = e.promised;
+    widen(e, window);
+    if (e.promised < before) feed_starved(lines_.at(e.connection), out);
   }
   const std::uint64_t limit = e.consumed + e.window;
   if (limit > e.granted && limit - e.granted >= e.window / 2) {

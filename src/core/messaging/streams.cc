@@ -71,6 +71,7 @@ void streams::attempt(end_state& e, stream_effects& out) {
   if (e.kind == request_kind::send && !e.to) e.to = leader_;
   if (!e.to) return;
   e.leader_seen = true;
+  awaiting_[e.to->incarnation].push_back(e.id);
   out.emplace_back(stream_effect::connect{*e.to});
 }
 
@@ -88,22 +89,32 @@ void streams::on_leader(boot_time /*now*/, const std::optional<target>& leader,
   }
 }
 
+// Those that wait for a connection to it, once each: thousands may be looking at the same time.
+std::vector<stream_id> streams::take_awaiting(const incarnation& who) {
+  const auto at = awaiting_.find(who);
+  if (at == awaiting_.end()) return {};
+  auto all = std::move(at->second);
+  awaiting_.erase(at);
+  std::erase_if(all, [&](stream_id id) {
+    const end_state* const e = find(id);
+    return e == nullptr || e->now != stage::looking || !e->to || e->to->incarnation != who ||
+           e->retry_at != boot_time::never();
+  });
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
 void streams::on_connected(boot_time now, const incarnation& who, std::uint64_t connection,
                            stream_effects& out) {
-  const auto looking = looking_;
-  for (const auto id : looking) {
-    auto& e = ends_.at(id);
-    if (e.to && e.to->incarnation == who && e.retry_at == boot_time::never())
-      ask(now, e, connection, out);
-  }
+  for (const auto id : take_awaiting(who))
+    ask(now, ends_.at(id), connection, out);
 }
 
 void streams::on_unreachable(boot_time now, const incarnation& who, const std::string& why,
                              bool gone, stream_effects& out) {
-  const auto looking = looking_;
-  for (const auto id : looking) {
+  for (const auto id : take_awaiting(who)) {
     auto& e = ends_.at(id);
-    if (!e.to || e.to->incarnation != who) continue;
     if (gone && e.kind == request_kind::broadcast) {
       e.last_problem = why;
       end_unopened(e, out);
@@ -114,7 +125,11 @@ void streams::on_unreachable(boot_time now, const incarnation& who, const std::s
 }
 
 void streams::ask(boot_time now, end_state& e, std::uint64_t connection, stream_effects& out) {
-  if (!attach(e, connection, ++last_wire_, out)) {
+  // The peer may have opened some on our own connection, with any number.
+  do
+    ++last_wire_;
+  while (find(connection, last_wire_) != nullptr);
+  if (!attach(e, connection, last_wire_, out)) {
     look_again(now, e, "the windows of this connection are all given to other streams", out);
     return;
   }
@@ -177,7 +192,7 @@ bool streams::attach(end_state& e, std::uint64_t connection, std::uint64_t wire,
   on.streams.emplace(wire, e.id);
   e.connection = connection;
   e.wire = wire;
-  e.window = e.promised = limits::stream_window_first;
+  e.window = e.usual = e.promised = limits::stream_window_first;
   on.promised += e.promised;
   e.granted = e.window;
   return true;
@@ -221,7 +236,7 @@ void streams::on_accept(boot_time now, std::uint64_t connection, message::stream
   schedule(*e);
   out.emplace_back(stream_effect::opened{e->id, std::move(what.from), what.token});
   make_ready(*e);
-  pump(connection, out);
+  pump(now, connection, out);
 }
 
 void streams::on_open(boot_time now, std::uint64_t connection, message::stream_open&& what,

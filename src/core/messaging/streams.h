@@ -5,11 +5,11 @@
 // carry frames of bytes. Each end ends exactly once, by `ended`, whatever happens to the other.
 //
 // Back-pressure. A receiver promises each stream a window: what it may be sent and has not consumed
-// yet. Windows begin small, double while they are used up and the connection can afford it, and
-// reach as far as a long message needs. All windows of a connection together stay within
-// `connection_bytes`; a stream that does not fit is refused, a long message waits until others of
-// the connection have consumed theirs. A promise is never taken back, so a reader that stops stops
-// its own writer alone.
+// yet. Windows begin small, double while they are used up and half of the connection's bytes are
+// not promised, and reach as far as a long message needs, until it is consumed. All windows of a
+// connection together stay within `connection_bytes`; a stream that does not fit is refused, a long
+// message waits until others of the connection have consumed theirs. A promise is never taken back,
+// so a reader that stops stops its own writer alone.
 //
 // Positions. Messages are counted from the first in each direction; `consumed` of the other side
 // says how many its user is through with. It is told at once when it moves the window by half, else
@@ -210,6 +210,7 @@ class streams {
 
   // streams.cc: how an end begins.
   void attempt(end_state& e, stream_effects& out);
+  std::vector<stream_id> take_awaiting(const incarnation& who);
   void ask(boot_time now, end_state& e, std::uint64_t connection, stream_effects& out);
   void take_back(end_state& e, const std::string& why, stream_effects& out);
   void look_again(boot_time now, end_state& e, const std::string& why, stream_effects& out);
@@ -229,12 +230,13 @@ class streams {
 
   // stream_flow.cc: data, both ways.
   void make_ready(end_state& e);
-  void pump(std::uint64_t connection, stream_effects& out);
-  void send_one(end_state& e, line& on, stream_effects& out);
+  void pump(boot_time now, std::uint64_t connection, stream_effects& out);
+  void send_one(boot_time now, end_state& e, line& on, stream_effects& out);
   bool take_whole(end_state& e, slice& rest, stream_effects& out);
   void take_part(boot_time now, end_state& e, slice& rest, stream_effects& out);
   bool begin_message(boot_time now, end_state& e, stream_effects& out);
   bool widen(end_state& e, std::size_t window);
+  void grow(end_state& e);
   void settle_window(boot_time now, end_state& e, stream_effects& out);
   void feed_starved(line& on, stream_effects& out);
   void send_credit(end_state& e, stream_effects& out);
@@ -247,6 +249,8 @@ class streams {
   std::optional<target> leader_;
   std::map<stream_id, end_state> ends_;
   std::set<stream_id> looking_;  // not on a connection yet
+  // Of them, those that have asked for one; and some that do not want it any more.
+  std::map<incarnation, std::vector<stream_id>> awaiting_;
   std::map<std::uint64_t, line> lines_;
   std::set<std::pair<boot_time, stream_id>> due_;
   std::vector<stream_id> unacknowledged_;
