@@ -33,7 +33,7 @@ function(hedgerow_from out folder target start)
 endfunction()
 
 # An archive needs what it was made of at every link, a shared library only where all is static.
-set(HEDGEROW_PC_REQUIRES "fmt spdlog sqlite3 libpq protobuf-lite libssl")
+set(HEDGEROW_PC_REQUIRES "fmt spdlog sqlite3 libpq protobuf-lite libssl libcrypto")
 set(HEDGEROW_PC_PRIVATE "")
 if(BUILD_SHARED_LIBS)
   set(HEDGEROW_PC_PRIVATE .private)

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <climits>
 #include <mutex>
 #include <optional>
@@ -95,6 +97,7 @@ options node_options(const shared_options& shared, const agent_settings& mine) {
   with.clock = mine.clock;
   with.listen = mine.listen;
   with.advertise = mine.advertise;
+  with.security = shared.security;
   with.insecure = shared.insecure;
   with.lease = shared.lease;
   with.zone = mine.zone;
@@ -131,14 +134,29 @@ void tell(options& with, event_printer& events) {
   };
 }
 
+// The next event that ends an agent, or none within the patience.
+stop_signals::event wait_serving(stop_signals& signals, node& running, milliseconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    milliseconds left = patience;
+    if (patience >= milliseconds{0})
+      left = std::max(milliseconds{0},
+                      std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now()));
+    const auto what = signals.wait(left);
+    if (what != stop_signals::event::reload) return what;
+    // What was read before stays in use.
+    if (const auto done = running.reload_security(); !done) complain(done.error());
+  }
+}
+
 // Until a signal or a failure; says so once if membership takes longer than the user expected.
 void run_until_told(stop_signals& signals, node& running, milliseconds patience) {
-  if (signals.wait(patience) != stop_signals::event::timeout) return;
+  if (wait_serving(signals, running, patience) != stop_signals::event::timeout) return;
   if (const auto member = running.wait_until_member(milliseconds{0});
       !member && member.error().code == errc::not_executed)
     complain(error(errc::not_executed,
                    fmt::format("not a member after {}; still trying", to_string(patience))));
-  signals.wait();
+  wait_serving(signals, running, milliseconds{-1});
 }
 
 }  // namespace
@@ -148,7 +166,9 @@ int run_agent(const shared_options& shared, const agent_settings& mine) {
     complain(error(errc::invalid_argument, "the name is empty; give --name at least one byte"));
     return exit_failed;
   }
-  stop_signals signals;
+  // Of the agent of a terminal that is closed, a hang-up is the end, as ever.
+  stop_signals signals{shared.security.wanted() ? stop_signals::hangup::reloads
+                                                : stop_signals::hangup::ends};
   line_writer out{STDOUT_FILENO};
   event_printer events{out, shared.json, false};
   failure failed;

@@ -15,6 +15,8 @@ int run_clock(const shared_options& shared, const std::string& clock);
 int run_watch(const shared_options& shared);
 // Without a text, or with "-", the payload is read from stdin.
 int run_send(const shared_options& shared, const std::optional<std::string>& text);
+// Prints a new secret for --secret-file.
+int run_secret_new();
 // What a DBA runs for this role; empty: without grants.
 int run_store_sql(const std::string& role);
 int run_broadcast(const shared_options& shared, const std::optional<std::string>& text);

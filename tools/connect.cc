@@ -18,6 +18,7 @@ client_options client_options_of(const shared_options& shared) {
   with.group = shared.group;
   with.store = shared.store;
   with.agent = shared.agent;
+  with.security = shared.security;
   with.insecure = shared.insecure;
   log_setup log = start_logging(shared.log_level);
   with.log = std::move(log.sink);

@@ -74,6 +74,22 @@ void add_store_commands(CLI::App& app, command_line& line) {
       "Example:\n  hedgerow store sql --role app | psql -U owner mydatabase\n");
 }
 
+void add_secret_commands(CLI::App& app) {
+  CLI::App& secret = *app.add_subcommand("secret", "Make the secret of a group");
+  secret.require_subcommand(1);
+  secret.footer("");
+  CLI::App& fresh = *secret.add_subcommand("new", "Print a new secret, for --secret-file");
+  fresh.footer(
+      "32 random bytes as a line of text. Give the same file to every agent and command of\n"
+      "the group, readable for nobody else.\n\n"
+      "To replace a secret without an interruption, on all machines each time: append the new\n"
+      "line to the file; make it the first line; remove the old one. Files are read again\n"
+      "when they change, and on SIGHUP.\n\n"
+      "Example:\n"
+      "  (umask 077; hedgerow secret new > group.secret)\n"
+      "  hedgerow agent --secret-file group.secret --listen 0.0.0.0:7400\n");
+}
+
 void add_lock(CLI::App& app, lock_settings& into) {
   CLI::App& command =
       *app.add_subcommand("lock", "Run a command while holding a lock; no group is needed");
@@ -143,7 +159,8 @@ void add_commands(CLI::App& app, command_line& line) {
           app, line, "agent", "Be a member of the group, until SIGTERM",
           "Prints what happens, one line each; `ready` once it is a member. SIGTERM or\n"
           "Ctrl-C hands leadership over and leaves; a second one ends it at once. If it is no\n"
-          "member after --timeout it says so on stderr, and goes on trying.\n\n"
+          "member after --timeout it says so on stderr, and goes on trying. Secrets and\n"
+          "certificates are read again when they change, and on SIGHUP.\n\n"
           "CMD gets the message on stdin and replies on stdout. Its environment has\n"
           "HEDGEROW_TOKEN, HEDGEROW_FROM, HEDGEROW_GROUP and HEDGEROW_REMAINING_MS. Another\n"
           "status than 0 is an error reply, with the last line of stderr. Its process\n"
@@ -159,8 +176,8 @@ void add_commands(CLI::App& app, command_line& line) {
           "Example:\n"
           "  hedgerow agent --name a --zone rack1 --tag role=db --on-send 'tr a-z A-Z'\n"
           "  hedgerow agent --name a --on-stream 'while read x; do echo $((x * x)); done'\n"
-          "  hedgerow agent --store postgres://app@db/mydatabase --insecure --listen "
-          "0.0.0.0:7400\n"),
+          "  hedgerow agent --store postgres://app@db/mydatabase --secret-file group.secret \\\n"
+          "    --listen 0.0.0.0:7400\n"),
       line.agent);
   add_command(
       app, line, "members", "Show who is in the group",
@@ -194,6 +211,7 @@ void add_commands(CLI::App& app, command_line& line) {
            line);
   add_stream(app, line);
   add_store_commands(app, line);
+  add_secret_commands(app);
   add_lock(app, line.lock);
   CLI::App& help = *app.add_subcommand("help", "Explain a command");
   help.footer("Example:\n  hedgerow help send\n");
@@ -229,6 +247,7 @@ int show_help(CLI::App& app, const std::string& topic) {
 int run(CLI::App& app, const command_line& line) {
   const std::string command = app.get_subcommands().front()->get_name();
   if (command == "help") return show_help(app, line.topic);
+  if (command == "secret") return run_secret_new();
   if (command == "store") return run_store_sql(line.role);
   if (command == "lock") return run_lock(line.lock);
   const auto& shared = line.shared.at(command);

@@ -129,6 +129,18 @@ void add_log_level(CLI::App& command, std::string& into) {
 // Of the agents, whose limit has no option.
 constexpr std::size_t payload_bytes_max = 4 * 1024 * 1024;
 
+void add_security(CLI::App& command, security_options& into) {
+  add_text(command, "--secret-file", into.secret_file, "FILE",
+           "The group's secret: encrypts, and keeps out who does not have it.\n"
+           "Make one with `hedgerow secret new`");
+  add_text(command, "--tls-cert", into.tls_cert, "FILE",
+           "Instead of a secret: this member's certificate, in PEM; its DNS\n"
+           "names hold the member's name");
+  add_text(command, "--tls-key", into.tls_key, "FILE", "The certificate's private key, in PEM");
+  add_text(command, "--tls-ca", into.tls_ca, "FILE",
+           "The CA that signs the certificates of all others, in PEM");
+}
+
 constexpr const char* clock_choices =
     "Where leases get true time from: machine, auto, clockbound[:PATH],\n"
     "chrony[:HOST:PORT] or declared:5ms\n"
@@ -155,6 +167,7 @@ void add_shared_options(CLI::App& command, shared_options& into) {
       ->check(check_host_and_port);
   add_duration(command, "--lease", into.lease,
                "For agents: how long a silent leader keeps its lease, 100ms to 1h");
+  add_security(command, into.security);
   from_environment(command.add_flag(
       "--insecure", into.insecure,
       "Allow plain text beyond loopback: everybody on the network can\nread and write it"));
@@ -211,7 +224,7 @@ void add_agent_options(CLI::App& command, agent_settings& into) {
   add_clock_option(command, into.clock, clock_choices);
   add_text(command, "--listen", into.listen, "HOST:PORT",
            "Where to listen; port 0 lets the system choose. 0.0.0.0 is every\n"
-           "IPv4 address, [::] every address; beyond loopback see --insecure")
+           "IPv4 address, [::] every address; beyond loopback give\n--secret-file")
       ->capture_default_str()
       ->check(check_host_and_port);
   add_text(command, "--advertise", into.advertise, "HOST[:PORT]",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <CLI/App.hpp>
+#include <hedgerow/security.h>
 
 namespace hedgerow::tools {
 
@@ -18,6 +19,7 @@ struct shared_options {
   std::string agent;  // empty: found through the store
   std::chrono::milliseconds lease{3000};
   std::chrono::milliseconds timeout{5000};
+  security_options security;
   bool insecure = false;
   bool json = false;
   std::string log_level = "warning";

@@ -27,8 +27,9 @@ sigset_t stopping_signals() {
 
 }  // namespace
 
-stop_signals::stop_signals() {
-  const sigset_t set = stopping_signals();
+stop_signals::stop_signals(hangup meaning) {
+  sigset_t set = stopping_signals();
+  if (meaning == hangup::reloads) sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -55,7 +56,7 @@ stop_signals::event stop_signals::wait(milliseconds timeout) {
       signalfd_siginfo info;
       if (read(signal_fd_, &info, sizeof info) == sizeof info) {
         number_ = static_cast<int>(info.ssi_signo);
-        return event::signal;
+        return info.ssi_signo == SIGHUP ? event::reload : event::signal;
       }
     }
     std::uint64_t count = 0;

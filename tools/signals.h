@@ -1,5 +1,5 @@
 #pragma once
-// SIGINT and SIGTERM as events of the main thread.
+// SIGINT, SIGTERM and, if wanted, SIGHUP as events of the main thread.
 
 #include <chrono>
 
@@ -8,9 +8,11 @@ namespace hedgerow::tools {
 // Only one at a time. Create it before any other thread: they inherit that the signals are blocked.
 class stop_signals {
  public:
-  enum class event { signal, woken, timeout };
+  enum class event { signal, reload, woken, timeout };
+  enum class hangup { ends, reloads };
 
-  stop_signals();
+  // What SIGHUP does: ends the process as ever, or is an event.
+  explicit stop_signals(hangup meaning = hangup::ends);
   ~stop_signals();
   stop_signals(const stop_signals&) = delete;
   stop_signals& operator=(const stop_signals&) = delete;

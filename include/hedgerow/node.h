@@ -80,6 +80,11 @@ class node {
   // What its connections have come to since the start, in a fixed order; also after stop().
   std::vector<counter> counters() const;
 
+  // Reads the files of options::security now, and not only when they change. With an error what
+  // was read before stays in use. Connections under a secret or certificate that is no longer
+  // valid are replaced within seconds. Errors: invalid_argument, stopped.
+  result<void> reload_security();
+
   // Hands leadership over, leaves the group and ends all calls; blocks for at most about 2 s, even
   // if the store hangs. Nothing of this node acts after it has returned. Idempotent.
   void stop();

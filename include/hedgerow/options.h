@@ -10,6 +10,7 @@
 #include <hedgerow/leadership.h>
 #include <hedgerow/log.h>
 #include <hedgerow/message.h>
+#include <hedgerow/security.h>
 #include <hedgerow/stream.h>
 
 namespace hedgerow {
@@ -46,8 +47,10 @@ struct options {
   // with a store that is a file. Who advertises loopback is refused beside members of other
   // machines.
   std::string advertise;
-  // Plain text on the network, readable and writable for everybody on it: to listen beyond
-  // loopback, and to connect there.
+  // With it connections are encrypted, and only who has the secret or a certificate takes part.
+  security_options security;
+  // Without it: plain text on the network, readable and writable for everybody on it: to listen
+  // beyond loopback, and to connect there.
   bool insecure = false;
   // How long a silent leader keeps the lease. Failover after a crash takes up to this long. The
   // first node of a group fixes the group's longest lease: a node with a longer one is refused.
@@ -98,9 +101,10 @@ struct options {
 
 struct client_options {
   std::string group = "default";
-  std::string store;      // where to look agents up, unless `agent` is given
-  std::string agent;      // host:port of any node of the group
-  bool insecure = false;  // as in `options`
+  std::string store;          // where to look agents up, unless `agent` is given
+  std::string agent;          // host:port of any node of the group
+  security_options security;  // as in `options`
+  bool insecure = false;
   std::size_t payload_bytes_max = 4 * 1024 * 1024;
   log_sink log;
   severity log_level = severity::warning;

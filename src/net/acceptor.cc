@@ -97,10 +97,12 @@ result<listening_socket> listen_on(event_loop::impl& loop, const listen_options&
   const auto at = resolve(*wanted);
   if (!at) return tl::unexpected<error>(at.error());
   if (!is_loopback(at->address()) && !options.allow_non_loopback) {
-    return fail(errc::invalid_argument,
-                fmt::format("plain text is for loopback only; to listen on {} unencrypted, for "
-                            "everybody who can reach it, say --insecure",
-                            options.listen));
+    return fail(
+        errc::invalid_argument,
+        fmt::format("plain text is for loopback only; to listen on {} give --secret-file or "
+                    "certificates; unencrypted, for everybody who can reach it, say "
+                    "--insecure",
+                    options.listen));
   }
   const int handle = open_socket(at->protocol().family());
   if (handle < 0) return cannot_listen(options.listen, errno);

@@ -68,8 +68,9 @@ void connector::resolved(const name_answer& answer, std::uint16_t port) {
   }
   if (left_.empty()) {
     finish({nullptr, ports::dial_failure::silent,
-            fmt::format("plain text is for loopback only; to connect to {} unencrypted, for "
-                        "everybody on the way to read and to change, say --insecure",
+            fmt::format("plain text is for loopback only; to connect to {} give --secret-file or "
+                        "certificates; unencrypted, for everybody on the way to read and to "
+                        "change, say --insecure",
                         address_),
             true});
     return;

@@ -2,6 +2,7 @@
 // What the tests of this folder share: nodes that write down what they hear, and sockets that do
 // not keep to the protocol.
 
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -31,6 +32,13 @@ struct log_lines final : ports::log {
   std::vector<std::string> lines;
 };
 
+// With HEDGEROW_TEST_SECRET_FILE in the environment (see tests/CMakeLists.txt) all nodes speak TLS.
+inline void be_secure(tls_settings& given) {
+  const char* const file =
+      std::getenv("HEDGEROW_TEST_SECRET_FILE");  // NOLINT(concurrency-mt-unsafe)
+  if (file != nullptr && !given.wanted()) given.secret_file = file;
+}
+
 struct node final : ports::transport_listener {
   struct failure {
     ports::connection_id id;
@@ -48,6 +56,7 @@ struct node final : ports::transport_listener {
   void listen(event_loop& loop, transport_options options = {}) {
     if (options.group.empty()) options.group = "test";
     if (options.listen.empty()) options.listen = "127.0.0.1:0";
+    be_secure(options.security);
     auto made = transport::open(loop, *this, log, std::move(options));
     HEDGEROW_ASSERT(made);
     net = std::move(*made);
@@ -56,6 +65,7 @@ struct node final : ports::transport_listener {
   }
   void connect_only(event_loop& loop, transport_options options = {}) {
     if (options.group.empty()) options.group = "test";
+    be_secure(options.security);
     net = *transport::open(loop, *this, log, std::move(options));
     self = {ports::peer_role::client, "", "", {}};
     net->assume(self);
@@ -86,6 +96,8 @@ struct node final : ports::transport_listener {
     if (when_drained) when_drained(id, bytes);
   }
 
+  void on_retired(ports::connection_id id) override { retired.push_back(id); }
+
   template <class Message>
   const Message& heard_as(std::size_t at) const {
     return std::get<Message>(heard.at(at).second);
@@ -97,6 +109,7 @@ struct node final : ports::transport_listener {
   std::vector<failure> failed;
   std::vector<std::pair<ports::connection_id, message::any>> heard;
   std::vector<std::pair<ports::connection_id, std::string>> closed;
+  std::vector<ports::connection_id> retired;
   std::function<void(ports::connection_id)> when_open;
   std::function<void(ports::connection_id, const message::any&)> when_heard;
   std::function<void(ports::connection_id)> when_closed;

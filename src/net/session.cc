@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t pieces_per_write = 64;
 // A connection that takes all we have lets the others have their turn after as many writes.
 constexpr int writes_per_turn = 8;
+constexpr int reads_per_turn = 8;  // of one that has always more, which only encryption knows
 
 std::string text_of(int error) {
   return std::system_category().message(error);
@@ -59,6 +60,7 @@ void session::begin(tcp::socket socket) {
   state_ = state::greeting;
   stream_.emplace(std::move(socket));
   stream_->tune();
+  if (auto with = host_.security()) stream_->encrypt(std::move(with), host_.workspace(), dialer_);
   wait_readable();
 }
 
@@ -96,36 +98,57 @@ void session::wait_writable() {
 }
 
 void session::on_readable() {
-  if (state_ == state::closing) {
-    discard_input();
-    return;
+  bool more = true;
+  for (int i = 0; more && state_ != state::closed; ++i) {
+    if (i == reads_per_turn) {
+      loop_.post([self = shared_from_this()] {
+        if (self->state_ != state::closed) self->loop_.turn([&] { self->on_readable(); });
+      });
+      return;
+    }
+    more = state_ == state::closing ? discard_input() : read_some();
   }
-  const io_outcome got = stream_->read(reader_.space(host_.scratch(in_stream_)));
+  if (state_ == state::closed) return;
+  if (!input_ended_) wait_readable();
+  if (stream_->encryption() != nullptr) flush_after_reading();
+}
+
+// Returns whether there is more to read, of which nobody would wake us.
+bool session::read_some() {
+  const auto into = reader_.space(host_.scratch(in_stream_));
+  const io_outcome got = stream_->read(into);
+  if (got.insecure) {
+    on_insecure();
+    return false;
+  }
   if (got.end || got.error != 0) {
     lost(got.error);
-    return;
+    return false;
   }
   if (got.bytes > 0) {
+    if (is_first_tls({into.data(), got.bytes})) {
+      reject_tls();
+      return false;
+    }
     reader_.arrived(got.bytes);
     heard_at_ = boot_now();
     take_frames();
   }
-  if (state_ == state::closed) return;
-  watch_reading(got.bytes);
-  wait_readable();
+  if (state_ != state::closed) watch_reading(got.bytes);
+  return got.more;
 }
 
 // Waits for the other side's end: closing earlier, with bytes unread, would be a RST. Whoever has
 // said its last word may still be listening to ours.
-void session::discard_input() {
+bool session::discard_input() {
   const io_outcome got = stream_->read(host_.scratch(false));
-  if (got.error != 0 || (got.end && queue_.empty())) {
+  const bool end = got.end || got.insecure;
+  if (got.error != 0 || (end && queue_.empty())) {
     over({});
-  } else if (got.end) {
+  } else if (end) {
     input_ended_ = true;
-  } else {
-    wait_readable();
   }
+  return got.more && !input_ended_;
 }
 
 void session::take_frames() {
@@ -151,6 +174,7 @@ void session::handle(wire::frame&& in) {
     return;
   }
   if (!dialer_ && std::holds_alternative<message::request>(*what)) ++owed_;
+  if (asked_ > 0 && std::holds_alternative<message::reply>(*what)) --asked_;
   in_stream_ = std::holds_alternative<message::stream_data>(*what);
   // A piece is no end of a frame: what comes byte by byte is stalled all the same.
   if (!reader_.within_frame()) reading_.idle();
@@ -182,6 +206,7 @@ bool session::send(const message::any& what) {
   if (state_ != state::open || write_error_ != 0) return false;
   if (owed_ > 0 && std::holds_alternative<message::reply>(what)) --owed_;
   if (!queue_.push(what)) return false;
+  if (dialer_ && std::holds_alternative<message::request>(what)) ++asked_;
   update_held();
   if (!flush_wanted_ && !write_waiting_) {
     flush_wanted_ = true;
@@ -196,10 +221,10 @@ void session::flush() {
   write_some();
   update_held();
   if (queue_.drained() > 0 && state_ == state::open) host_.has_drained(shared_from_this());
-  if (!queue_.empty()) {
+  if (stream_->held() > 0 || (!queue_.empty() && stream_->may_write())) {
     host_.wants_watch();
     wait_writable();
-  } else if (state_ == state::closing) {
+  } else if (state_ == state::closing && queue_.empty()) {
     stream_->end_writing();
     if (input_ended_) over({});
   }
@@ -211,7 +236,7 @@ std::size_t session::take_drained() {
 
 void session::write_some() {
   std::array<iovec, pieces_per_write> pieces{};
-  for (int i = 0; i < writes_per_turn && !queue_.empty(); ++i) {
+  for (int i = 0; i < writes_per_turn && (!queue_.empty() || stream_->held() > 0); ++i) {
     const std::size_t count = queue_.gather(pieces);
     std::size_t wanted = 0;
     for (std::size_t n = 0; n < count; ++n)
@@ -225,8 +250,8 @@ void session::write_some() {
       return;
     }
     queue_.sent(put.bytes);
-    if (put.bytes < wanted) {
-      writing_.moved(boot_now(), put.bytes);
+    if (put.bytes < wanted || stream_->held() > 0) {
+      writing_.moved(boot_now(), put.departed);
       return;
     }
   }
@@ -287,7 +312,11 @@ void session::lost(int error) {
   if (state_ == state::open) {
     over({ending::kind::closed, {}, {}, text});
   } else if (dialer_) {
-    dial_failed(failure_of(error), fmt::format("{} did not answer: {}", address_, text));
+    // Whoever has said a word is there.
+    const auto* const tls = stream_->encryption();
+    const bool heard = tls != nullptr && tls->heard();
+    dial_failed(heard ? ports::dial_failure::silent : failure_of(error),
+                fmt::format("{} did not answer: {}", address_, text));
   } else {
     // Whoever looks whether a port is open does this, and is not worth a line.
     if (state_ == state::greeting) host_.books().add(occurrence::handshakes_abandoned);

@@ -56,6 +56,9 @@ class session_host {
   // Where all sessions receive, one after the other.
   // More of it for the data of a stream than for anything else, which costs more per byte.
   virtual std::span<char> scratch(bool for_stream) = 0;
+  // Null: plain text.
+  virtual std::shared_ptr<const tls_context> security() = 0;
+  virtual std::shared_ptr<tls_workspace> workspace() = 0;
   virtual bookkeeper& books() = 0;
   // The session buffers so many bytes more for its peer, or less.
   virtual void on_held(std::ptrdiff_t change) = 0;
@@ -109,6 +112,11 @@ class session : public std::enable_shared_from_this<session> {
   void drop_with(const std::string& farewell);
   // Ends what has stalled, with a call to the host. Returns whether something is still under way.
   bool check_progress(boot_time now, bool paused);
+  // After the secrets or certificates have changed. Of a connection that they no longer allow: a
+  // dialled one is to be replaced now and ends when its requests are answered, an accepted one is
+  // left to who dialled it until the time is over. True: it is such a one, still open, and has not
+  // been told so before.
+  bool retire(const tls_context& newer, boot_time now);
   // Counts it, with a word to the log.
   void note(occurrence what, std::string_view text);
   // Ends it, with a call to the host.
@@ -125,7 +133,15 @@ class session : public std::enable_shared_from_this<session> {
   void on_readable();
   void watch_reading(std::size_t arrived);
   void update_held();
-  void discard_input();
+  bool read_some();
+  bool discard_input();
+  void flush_after_reading();
+  void on_insecure();
+  bool is_first_tls(std::string_view first) const;
+  void reject_tls();
+  std::optional<wire::rejection> wrong_certificate(const ports::peer& claimed) const;
+  void end_retired(boot_time now);
+  bool check_stalls(boot_time now, bool paused);
   void take_frames();
   void handle(wire::frame&& in);
   void on_malformed(const std::string& why);
@@ -154,7 +170,9 @@ class session : public std::enable_shared_from_this<session> {
   bool in_stream_ = false;    // what came last was data of a stream
   bool busy_ = false;
   int write_error_ = 0;
-  std::size_t owed_ = 0;  // replies
+  std::size_t owed_ = 0;   // replies
+  std::size_t asked_ = 0;  // requests without a reply
+  boot_time retired_at_ = boot_time::never();
   std::size_t held_ = 0;  // as the host knows it
   boot_time heard_at_{};
   progress reading_;

@@ -33,6 +33,12 @@ occurrence occurrence_of(wire::rejection_code code) {
       return occurrence::handshakes_from_oneself;
     case wire::rejection_code::too_many:
       return occurrence::connections_turned_away;
+    case wire::rejection_code::tls_wanted:
+      return occurrence::handshakes_plain;
+    case wire::rejection_code::plain_wanted:
+      return occurrence::handshakes_encrypted;
+    case wire::rejection_code::wrong_certificate:
+      return occurrence::handshakes_wrong_certificate;
     case wire::rejection_code::malformed:
       break;
   }
@@ -71,6 +77,7 @@ std::optional<wire::rejection> session::objection(const wire::hello& hello) cons
     return rejected(wire::rejection_code::wrong_group,
                     fmt::format("this is a node of group '{}'", host_.options().group));
   }
+  if (auto why = wrong_certificate(hello.sender)) return why;
   if (self.incarnation.empty()) {
     return rejected(wire::rejection_code::not_ready, "this node has not started yet");
   }
@@ -130,6 +137,11 @@ void session::on_welcome(std::string_view body) {
     return;
   }
   const ports::peer& actual = welcome->receiver;
+  if (const auto why = wrong_certificate(actual)) {
+    note(occurrence_of(why->code), why->text);
+    dial_failed(ports::dial_failure::rejected, fmt::format("{}: {}", address_, why->text));
+    return;
+  }
   if (!expected_.empty() && actual.incarnation != expected_) {
     dial_failed(ports::dial_failure::other_incarnation,
                 fmt::format("{} is now incarnation {}", address_, to_string(actual.incarnation)),

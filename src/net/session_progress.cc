@@ -21,6 +21,16 @@ void session::watch_reading(std::size_t arrived) {
 
 bool session::check_progress(boot_time now, bool paused) {
   if (state_ != state::open) return false;
+  if (retired_at_ != boot_time::never()) {
+    end_retired(now);
+    if (state_ != state::open) return false;
+    check_stalls(now, paused);
+    return true;
+  }
+  return check_stalls(now, paused);
+}
+
+bool session::check_stalls(boot_time now, bool paused) {
   if (paused) {
     if (reading_.active()) reading_.restart(now);
     if (writing_.active()) writing_.restart(now);
@@ -42,7 +52,7 @@ boot_time session::idle_since() const {
 }
 
 void session::update_held() {
-  const std::size_t now = reader_.held() + queue_.held();
+  const std::size_t now = reader_.held() + queue_.held() + (stream_ ? stream_->held() : 0);
   if (now == held_) return;
   host_.on_held(static_cast<std::ptrdiff_t>(now) - static_cast<std::ptrdiff_t>(held_));
   held_ = now;
@@ -58,6 +68,8 @@ void session::cut(occurrence why, const std::string& text) {
 }
 
 void session::drop_with(const std::string& farewell) {
+  // A farewell is said in the clear: this one has not got further.
+  if (stream_ && state_ == state::greeting) stream_->speak_plainly();
   queue_.push_frame(farewell);
   write_some();
   drop();

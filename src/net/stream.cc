@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <arpa/inet.h>
@@ -54,22 +55,29 @@ void stream::tune() {
 }
 
 io_outcome stream::read(std::span<char> into) {
+  if (tls_) return tls_->read(into);
   const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
-  if (got > 0) return {static_cast<std::size_t>(got), false, 0};
-  if (got == 0) return {0, true, 0};
-  return {0, false, would_block(errno) ? 0 : errno};
+  io_outcome out;
+  out.bytes = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+  out.end = got == 0;
+  if (got < 0 && !would_block(errno)) out.error = errno;
+  return out;
 }
 
 io_outcome stream::write(std::span<const iovec> pieces) {
+  if (tls_) return tls_->write(pieces);
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());
   message.msg_iovlen = pieces.size();
   const ssize_t put = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (put >= 0) return {static_cast<std::size_t>(put), false, 0};
-  return {0, false, would_block(errno) ? 0 : errno};
+  io_outcome out;
+  out.bytes = out.departed = static_cast<std::size_t>(std::max<ssize_t>(put, 0));
+  if (put < 0 && !would_block(errno)) out.error = errno;
+  return out;
 }
 
 void stream::end_writing() {
+  if (tls_) tls_->end_writing();
   ::shutdown(socket_.native_handle(), SHUT_WR);
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // The seam between a session and the network: non-blocking reads and writes, and waiting for
-// either. Plain TCP today; encryption goes here.
+// either. Plain TCP, or encrypted by a tls_link on the same socket.
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,15 +11,10 @@
 #include <sys/uio.h>
 
 #include "net/asio.h"
+#include "net/io_outcome.h"
+#include "net/tls_link.h"
 
 namespace hedgerow::net {
-
-// Of one non-blocking attempt. Neither bytes nor anything else: it would have blocked.
-struct io_outcome {
-  std::size_t bytes = 0;
-  bool end = false;  // the other side sends no more
-  int error = 0;     // errno
-};
 
 // Who is at the other end, as host:port; for the log.
 std::string peer_of(int handle);
@@ -32,6 +28,21 @@ class stream {
   void tune();
 
   std::string peer() const { return peer_of(handle()); }
+
+  // Before anything else is read or written. The dialer's first words leave at once.
+  void encrypt(std::shared_ptr<const tls_context> with, std::shared_ptr<tls_workspace> workspace,
+               bool dialer) {
+    tls_ = std::make_unique<tls_link>(std::move(with), std::move(workspace), handle(), dialer);
+  }
+  // For a last word to somebody who began in plain text.
+  void speak_plainly() { tls_.reset(); }
+  // Null: plain text.
+  const tls_link* encryption() const { return tls_.get(); }
+  // False: nothing is taken before the other side has answered; reading goes on with that.
+  bool may_write() const { return !tls_ || tls_->established(); }
+  // Bytes that write() took, and the network did not yet; write() goes on with them, also when it
+  // is given nothing.
+  std::size_t held() const { return tls_ ? tls_->held() : 0; }
 
   io_outcome read(std::span<char> into);
   io_outcome write(std::span<const iovec> pieces);
@@ -56,6 +67,7 @@ class stream {
   int handle() const { return const_cast<tcp::socket&>(socket_).native_handle(); }
 
   tcp::socket socket_;
+  std::unique_ptr<tls_link> tls_;
 };
 
 // A non-blocking socket that programs started later do not inherit; -1 and errno.

@@ -29,13 +29,18 @@ enum class occurrence : std::uint8_t {
   handshakes_wrong_incarnation,
   handshakes_not_ready,
   handshakes_from_oneself,
+  handshakes_plain,
+  handshakes_encrypted,
+  handshakes_wrong_secret,
+  handshakes_wrong_certificate,
+  handshakes_tls_failed,
   frames_malformed,
   frames_stalled,
   writes_stalled,
   buffers_exceeded,
   descriptors_exhausted,
 };
-inline constexpr std::size_t occurrences = 16;
+inline constexpr std::size_t occurrences = 21;
 
 // The numbers alone; any thread may read them, and they outlive the transport.
 class tally {

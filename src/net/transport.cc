@@ -16,6 +16,7 @@
 #include "net/loop_impl.h"
 #include "net/session.h"
 #include "net/sweep.h"
+#include "net/tls_keeper.h"
 #include "wire/handshake.h"
 
 namespace hedgerow::net {
@@ -32,7 +33,11 @@ constexpr std::size_t shed_least = 16 * 1024;
 // A fast connection drains and is filled so often before the other sockets have their turn.
 constexpr int drains_per_turn = 4;
 
-std::string farewell() {
+// In the clear, to who has no encrypted connection yet: a TLS alert, internal_error.
+constexpr std::string_view encrypted_farewell("\x15\x03\x03\x00\x02\x02\x50", 7);
+
+std::string farewell(bool encrypted) {
+  if (encrypted) return std::string(encrypted_farewell);
   std::string frame;
   const auto done =
       wire::encode(wire::rejection{wire::protocol_version, wire::rejection_code::too_many,
@@ -47,7 +52,7 @@ std::string farewell() {
 class transport::impl final : public session_host, public turn_hook {
  public:
   impl(event_loop& loop, ports::transport_listener& listener, ports::log& log,
-       transport_options options)
+       transport_options options, std::unique_ptr<tls_keeper> security)
       : loop_(loop.internals()),
         listener_(listener),
         limits_(std::move(options)),
@@ -57,19 +62,27 @@ class transport::impl final : public session_host, public turn_hook {
                   limits_.handshake_timeout,
                   limits_.stall_timeout,
                   limits_.linger,
-                  limits_.allow_non_loopback},
+                  limits_.allow_non_loopback || security->current() != nullptr},
+        security_(std::move(security)),
         books_(log),
         sweep_(std::make_shared<sweep>(loop_,
                                        std::min<nanoseconds>(seconds(1), limits_.stall_timeout / 4),
                                        [this](bool paused) { return look_after(paused); })),
+        file_watch_(std::make_shared<sweep>(loop_, seconds(1),
+                                            [this](bool) {
+                                              if (security_->look()) retire_sessions();
+                                              return true;
+                                            })),
         scratch_(scratch_bytes) {
     loop_.add(this);
+    if (is_encrypted()) file_watch_->want();
   }
 
   ~impl() override {
     *there_ = false;
     loop_.remove(this);
     sweep_->stop();
+    file_watch_->stop();
     if (acceptor_) acceptor_->stop();
     for (const auto& [id, each] : sessions_)
       each->drop();
@@ -83,7 +96,21 @@ class transport::impl final : public session_host, public turn_hook {
     address_ = std::move(socket.address);
     acceptor_ = std::make_shared<acceptor>(
         loop_, std::move(socket.socket), books_, [this](bool scarce) { return make_room(scarce); },
-        farewell(), [this](tcp::socket accepted) { take_in(std::move(accepted)); });
+        farewell(is_encrypted()), [this](tcp::socket accepted) { take_in(std::move(accepted)); });
+  }
+
+  result<void> reload_security() {
+    auto done = security_->reload();
+    if (done) retire_sessions();
+    return done;
+  }
+
+  result<void> check_name(const std::string& name) const {
+    if (!is_encrypted() || security_->current()->may_be(name)) return {};
+    return fail(errc::invalid_argument,
+                fmt::format("the certificate is for '{}', and this member is '{}': give it one of "
+                            "those names with --name, or a certificate with its name",
+                            security_->current()->own_names(), name));
   }
 
   const std::string& address() const { return address_; }
@@ -145,6 +172,8 @@ class transport::impl final : public session_host, public turn_hook {
                ? std::span(scratch_).first(wire::frame_reader::scratch_bytes_min)
                : std::span(scratch_).first(for_stream ? scratch_bytes : plain_scratch_bytes);
   }
+  std::shared_ptr<const tls_context> security() override { return security_->current(); }
+  std::shared_ptr<tls_workspace> workspace() override { return workspace_; }
   bookkeeper& books() override { return books_; }
   void wants_watch() override { sweep_->want(); }
   void on_held(std::ptrdiff_t change) override {
@@ -190,6 +219,15 @@ class transport::impl final : public session_host, public turn_hook {
       if (!*there) return false;
     }
     return true;
+  }
+  bool is_encrypted() const { return security_->current() != nullptr; }
+
+  void retire_sessions() {
+    const boot_time now = boot_now();
+    const auto all = sessions_;
+    for (const auto& [id, each] : all) {
+      if (each->retire(*security_->current(), now) && each->is_dialer()) listener_.on_retired(id);
+    }
   }
 
   void take_in(tcp::socket accepted) {
@@ -241,7 +279,7 @@ class transport::impl final : public session_host, public turn_hook {
     }
     who->note(occurrence::connections_displaced, "no hello, and another wants its place");
     forget(who);
-    who->drop_with(farewell());
+    who->drop_with(farewell(is_encrypted()));
   }
 
   bool look_after(bool paused) {
@@ -310,8 +348,11 @@ class transport::impl final : public session_host, public turn_hook {
   ports::transport_listener& listener_;
   const transport_options limits_;
   const settings settings_;
+  const std::unique_ptr<tls_keeper> security_;
+  const std::shared_ptr<tls_workspace> workspace_ = std::make_shared<tls_workspace>();
   bookkeeper books_;
   std::shared_ptr<sweep> sweep_;
+  std::shared_ptr<sweep> file_watch_;  // of secrets and certificates
   ports::peer self_;
   std::string address_;
   ports::log* log_ = nullptr;   // of a listener
@@ -347,14 +388,18 @@ result<std::unique_ptr<transport>> transport::open(event_loop& loop,
                 fmt::format("payloads of {} bytes are too large; at most {}",
                             options.payload_bytes_max, limits::payload_bytes_max));
   }
+  auto security = tls_keeper::open(options.security, log);
+  if (!security) return tl::unexpected<error>(std::move(security.error()));
+  const bool any_address = options.allow_non_loopback || (*security)->current() != nullptr;
   std::optional<listening_socket> socket;
   if (!options.listen.empty()) {
-    auto bound = listen_on(loop.internals(), {options.listen, options.advertise, options.route_to,
-                                              options.allow_non_loopback});
+    auto bound = listen_on(loop.internals(),
+                           {options.listen, options.advertise, options.route_to, any_address});
     if (!bound) return tl::unexpected<error>(std::move(bound.error()));
     socket = std::move(*bound);
   }
-  auto inside = std::make_unique<impl>(loop, listener, log, std::move(options));
+  auto inside =
+      std::make_unique<impl>(loop, listener, log, std::move(options), std::move(*security));
   if (socket) inside->listen(std::move(*socket), log);
   return std::unique_ptr<transport>(new transport(std::move(inside)));
 }
@@ -365,6 +410,14 @@ const std::string& transport::address() const {
 
 std::shared_ptr<const tally> transport::counts() const {
   return impl_->counts();
+}
+
+result<void> transport::reload_security() {
+  return impl_->reload_security();
+}
+
+result<void> transport::check_name(const std::string& name) const {
+  return impl_->check_name(name);
 }
 
 void transport::assume(const ports::peer& self) {

@@ -1,5 +1,5 @@
 #pragma once
-// The transport over TCP.
+// The transport over TCP, plain or encrypted.
 //
 // A message leaves at the end of the loop's turn that has sent it: one system call takes all that a
 // turn has sent on a connection. Then listeners hear what has drained, and what they send upon that
@@ -15,6 +15,7 @@
 #include "model/limits.h"
 #include "net/event_loop.h"
 #include "net/tally.h"
+#include "net/tls_settings.h"
 #include "ports/log.h"
 #include "ports/transport.h"
 
@@ -30,7 +31,9 @@ struct transport_options {
   // host:port; who listens on a wildcard advertises the local address of the route to it. Empty:
   // loopback.
   std::string route_to;
-  bool allow_non_loopback = false;  // --insecure: to listen on, and to dial
+  // --insecure: to listen on, and to dial, in plain text. With encryption every address may be.
+  bool allow_non_loopback = false;
+  tls_settings security;
 
   std::size_t payload_bytes_max = limits::payload_bytes_default;
   std::size_t queue_bytes_max = limits::connection_queue_bytes_max;
@@ -69,6 +72,14 @@ class transport final : public ports::transport {
 
   // Requires: name and address within their limits. A member without incarnation turns everybody
   // away and cannot dial: it is nobody yet.
+  // Reads secrets and certificates again; a look every second does so by itself when they change.
+  // An error leaves those in use that were read before. Connections under what is no longer valid
+  // are replaced: see session::retire.
+  result<void> reload_security();
+  // Whether this member's own certificate, if it has one, is for the name; else a text for the
+  // user.
+  result<void> check_name(const std::string& name) const;
+
   void assume(const ports::peer& self) override;
   ports::connection_id dial(const std::string& address, const incarnation& expected,
                             nanoseconds patience) override;

@@ -8,6 +8,7 @@
 #include "node/engine/client_engine.h"
 #include "node/host.h"
 #include "node/open_store.h"
+#include "node/security.h"
 #include "node/stream_hub.h"
 
 namespace hedgerow {
@@ -159,6 +160,7 @@ class client::impl final : public engine::client_listener {
     void on_drained(ports::connection_id id, std::size_t count) override {
       to->on_drained(id, count);
     }
+    void on_retired(ports::connection_id id) override { to->on_retired(id); }
   } listener_;
   open_calls calls_;
   std::thread thread_;
@@ -179,6 +181,7 @@ result<void> client::impl::open() {
   net::transport_options o;
   o.group = with_.group;
   o.allow_non_loopback = with_.insecure;
+  o.security = settings_of(with_.security);
   o.payload_bytes_max = with_.payload_bytes_max;
   auto opened = net::transport::open(loop_, listener_, log_, std::move(o));
   if (!opened) return tl::unexpected(std::move(opened).error());

@@ -1,4 +1,5 @@
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <optional>
 
@@ -11,6 +12,7 @@
 #include "node/engine/engine.h"
 #include "node/host.h"
 #include "node/open_store.h"
+#include "node/security.h"
 #include "node/stream_hub.h"
 #include "node/worker_pool.h"
 #include "store/row_store.h"
@@ -100,6 +102,7 @@ class node::impl final : public engine::listener,
   const std::string& address() const { return address_; }
   const net::event_loop& loop() const { return loop_; }
   std::vector<counter> counters() const { return counts_->list(); }
+  result<void> reload_security();
 
   // engine::listener
   void on_view(const view_change& change) override {
@@ -202,6 +205,9 @@ class node::impl final : public engine::listener,
   void on_drained(ports::connection_id id, std::size_t count) override {
     if (engine_) engine_->on_drained(id, count);
   }
+  void on_retired(ports::connection_id id) override {
+    if (engine_) engine_->on_retired(id);
+  }
 
  private:
   result<void> open_clock();
@@ -209,9 +215,10 @@ class node::impl final : public engine::listener,
   void make_hub();
   void make_engine();
   // Behind the lock, so that every task comes before the loop's end, or not at all.
-  void post(std::function<void()> task) {
+  bool post(std::function<void()> task) {
     const std::lock_guard hold(lock_);
     if (!stopped_) loop_.post(std::move(task));
+    return !stopped_;
   }
   void end_loop() {
     const std::lock_guard hold(lock_);
@@ -306,10 +313,16 @@ result<void> node::impl::open() {
   o.advertise = with_.advertise;
   o.route_to = database_address(where_);
   o.allow_non_loopback = with_.insecure;
+  o.security = settings_of(with_.security);
   o.payload_bytes_max = with_.payload_bytes_max;
   auto listening = net::transport::open(loop_, *this, log_, std::move(o));
   if (!listening) return tl::unexpected(std::move(listening).error());
   transport_ = std::move(*listening);
+  if (auto ok = transport_->check_name(with_.name); !ok) return ok;
+  if (with_.insecure)
+    log_.write(severity::warning,
+               "insecure: connections are plain text. Everybody on the network between the "
+               "members can read and change what they say, and join; a --secret-file ends that");
   address_ = transport_->address();
   counts_ = transport_->counts();
   pool_ = std::make_unique<worker_pool>(
@@ -326,6 +339,14 @@ result<void> node::impl::open() {
   thread_ = std::thread([this] { loop_.run(); });
   loop_.post([this] { engine_->start(); });
   return {};
+}
+
+result<void> node::impl::reload_security() {
+  if (loop_.on_loop_thread()) return transport_->reload_security();
+  const auto promise = std::make_shared<std::promise<result<void>>>();
+  if (!post([this, promise] { promise->set_value(transport_->reload_security()); }))
+    return fail(errc::stopped, "this node was stopped");
+  return promise->get_future().get();
 }
 
 void node::impl::stop() {
@@ -414,6 +435,9 @@ incarnation node::incarnation() const {
 }
 std::vector<counter> node::counters() const {
   return impl_->counters();
+}
+result<void> node::reload_security() {
+  return impl_->reload_security();
 }
 void node::stop() {
   impl_->stop();

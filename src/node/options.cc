@@ -4,6 +4,7 @@
 #include <hedgerow/options.h>
 
 #include "model/limits.h"
+#include "node/security.h"
 
 namespace hedgerow {
 namespace {
@@ -54,6 +55,7 @@ result<void> options::validate() const {
   if (auto ok = check_name("name", name); !ok) return ok;
   if (auto ok = check_payload_limit(payload_bytes_max); !ok) return ok;
   if (auto ok = check_lease(lease); !ok) return ok;
+  if (auto ok = check_security(security, insecure); !ok) return ok;
   if (handler_threads < 1 || handler_threads > 256)
     return fail(errc::invalid_argument, "handler_threads must be from 1 to 256");
   if (stream_threads < 1 || stream_threads > 4096)
@@ -86,6 +88,7 @@ result<void> lock_options::validate() const {
 
 result<void> client_options::validate() const {
   if (auto ok = check_name("group", group); !ok) return ok;
+  if (auto ok = check_security(security, insecure); !ok) return ok;
   return check_payload_limit(payload_bytes_max);
 }
 

@@ -40,6 +40,21 @@ void stream::cell::go(bool planned) {
   if (with_.gate->hub != nullptr) with_.gate->hub->on_news(shared_from_this());
 }
 
+bool stream::cell::is_open() const {
+  return !end_ && !finish_ && !cancel_;
+}
+
+// Or until nothing can be written any more. A handler that has returned makes no room, and discards
+// the rest once it knows that its last message is consumed: so it is told.
+void stream::cell::wait_for_room(std::unique_lock<std::mutex>& hold, std::size_t size) {
+  const auto settled = [&] { return !is_open() || room_for(size); };
+  const auto heard_all = [&] { return reading_ && peer_finished_ && in_at_ == in_.size(); };
+  while (!settled()) {
+    if (heard_all()) tell_read(hold);
+    changed_.wait(hold, [&] { return settled() || heard_all(); });
+  }
+}
+
 result<bool> stream::cell::write(std::string_view text, const bytes& shared, bool may_block) {
   if (text.size() > with_.message_bytes_max) {
     return fail(errc::too_large, "the message has " + std::to_string(text.size()) +
@@ -49,17 +64,13 @@ result<bool> stream::cell::write(std::string_view text, const bytes& shared, boo
   bool planned = false;
   {
     std::unique_lock hold(lock_);
-    const auto open = [&] { return !end_ && !finish_ && !cancel_; };
-    if (open() && !room_for(text.size())) {
+    if (is_open() && !room_for(text.size())) {
       if (!may_block) {
         room_wanted_ = true;
         return false;
       }
       if (with_.gate->on_loop()) return tl::unexpected(would_wait_for_itself());
-      // A handler that has returned makes no room, and discards the rest once it knows that its
-      // last message is consumed.
-      if (peer_finished_ && in_at_ == in_.size()) tell_read(hold);
-      changed_.wait(hold, [&] { return !open() || room_for(text.size()); });
+      wait_for_room(hold, text.size());
     }
     if (end_) {
       return end_->outcome ? fail(errc::invalid_argument, "the stream has ended")

@@ -109,7 +109,9 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   void put_length(std::size_t size);
   void close_block();
   std::string pop();
+  bool is_open() const;
   bool room_for(std::size_t size) const;
+  void wait_for_room(std::unique_lock<std::mutex>& hold, std::size_t size);
   void settle_read();
   void tell_read(std::unique_lock<std::mutex>& hold);
   [[nodiscard]] bool drop_unread();

@@ -48,6 +48,9 @@ class transport_listener {
   // So many bytes of stream_data have left the queue of an open connection since the last call. A
   // sender keeps at most limits::stream_lane_bytes of them in the queue, and one frame.
   virtual void on_drained(connection_id id, std::size_t bytes) = 0;
+  // An open connection of our own, whose secret or certificate is out of use: what is under way on
+  // it goes on for a while, then on_closed follows. New things are for a new connection.
+  virtual void on_retired(connection_id /*id*/) {}
 };
 
 class transport {

@@ -72,7 +72,7 @@ result<rejection> decode_rejection(std::string_view body) {
   if (!parse(in, body)) return malformed("rejection", not_protobuf);
   rejection out;
   out.version = in.version();
-  if (in.code() <= number_of(rejection_code::too_many)) {
+  if (in.code() <= number_of(rejection_code::wrong_certificate)) {
     out.code = static_cast<rejection_code>(in.code());
   }
   out.text = in.text();

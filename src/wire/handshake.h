@@ -37,6 +37,9 @@ enum class rejection_code : std::uint8_t {
   not_ready,          // no identity yet, or none any more
   oneself,            // a node dialed itself
   too_many,           // connections
+  tls_wanted,         // it began in plain text
+  plain_wanted,       // it began with TLS
+  wrong_certificate,  // which is not of the member that it says it is
 };
 
 struct rejection {

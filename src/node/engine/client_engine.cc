@@ -222,6 +222,21 @@ void client_engine::on_closed(ports::connection_id id, const std::string& why) {
   });
 }
 
+void client_engine::on_retired(ports::connection_id id) {
+  turn([&] {
+    if (id != feed_) {
+      links_.retire(id);
+      return;
+    }
+    // It only listens: nothing is lost with it.
+    ports_.transport.close(id);
+    feed_ = 0;
+    feed_open_ = false;
+    candidates_.push_front(dialled_);
+    feed_retry_ = now_.boot;
+  });
+}
+
 void client_engine::on_message(ports::connection_id id, message::any&& what) {
   turn([&] {
     if (streams_.on_message(now_.boot, id, what)) return;

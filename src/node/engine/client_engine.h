@@ -74,6 +74,7 @@ class client_engine final : public ports::transport_listener, public stream_user
   void on_message(ports::connection_id id, message::any&& what) override;
   void on_closed(ports::connection_id id, const std::string& why) override;
   void on_drained(ports::connection_id id, std::size_t bytes) override;
+  void on_retired(ports::connection_id id) override;
 
  private:
   template <class Event>

@@ -85,6 +85,9 @@ void engine::on_closed(ports::connection_id id, const std::string& why) {
 void engine::on_drained(ports::connection_id id, std::size_t bytes) {
   state_->turn([&] { state_->desk().on_drained(state_->now(), id, bytes); });
 }
+void engine::on_retired(ports::connection_id id) {
+  state_->turn([&] { state_->on_retired(id); });
+}
 void engine::on_job_done(ports::job_id id, ports::job_result outcome) {
   state_->turn([&] { state_->on_job_done(id, std::move(outcome)); });
 }

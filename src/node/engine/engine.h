@@ -112,6 +112,7 @@ class engine final : public ports::store_listener,
   void on_message(ports::connection_id id, message::any&& what) override;
   void on_closed(ports::connection_id id, const std::string& why) override;
   void on_drained(ports::connection_id id, std::size_t bytes) override;
+  void on_retired(ports::connection_id id) override;
   void on_job_done(ports::job_id id, ports::job_result outcome) override;
 
  private:

@@ -133,6 +133,14 @@ links::outcome links::on_closed(ports::connection_id id) {
   return o;
 }
 
+std::optional<core::target> links::retire(ports::connection_id id) {
+  const auto it = dialled_.find(id);
+  if (it == dialled_.end() || !links_.at(it->second).open) return std::nullopt;
+  auto l = links_.extract(it->second);
+  dialled_.erase(it);
+  return l.mapped().to;
+}
+
 const ports::peer* links::peer_of(ports::connection_id id) const {
   const auto it = peers_.find(id);
   return it == peers_.end() ? nullptr : &it->second;

@@ -57,6 +57,8 @@ class links {
   outcome on_open(ports::connection_id id, const ports::peer& who);
   outcome on_dial_failed(ports::connection_id id);
   outcome on_closed(ports::connection_id id);
+  // Our own open connection takes nothing new; answers still come on it. Whom it goes to.
+  std::optional<core::target> retire(ports::connection_id id);
 
   const ports::peer* peer_of(ports::connection_id id) const;
   // Closes all connections with it, after what is queued was sent.

@@ -62,6 +62,11 @@ void engine::state::on_closed(ports::connection_id id, const std::string& why) {
   if ((member || leader) && stopping_ == stopping::no) links_.ensure(*o.peer);
 }
 
+void engine::state::on_retired(ports::connection_id id) {
+  // The new one is dialled now: probes and beats must not miss a period.
+  if (const auto peer = links_.retire(id)) links_.ensure(*peer);
+}
+
 void engine::state::settle(const links::outcome& o, const std::string& why, bool gone) {
   for (const auto request : o.sent)
     calls_.on_sent(request);

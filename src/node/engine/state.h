@@ -51,6 +51,7 @@ class engine::state {
   void on_dial_failed(ports::connection_id id, ports::dial_failure why, const std::string& text);
   void on_message(ports::connection_id id, message::any&& what);
   void on_closed(ports::connection_id id, const std::string& why);
+  void on_retired(ports::connection_id id);
   void on_job_done(ports::job_id id, ports::job_result&& outcome);
   stream_desk& desk() { return streams_; }
   // Of the turn that is running.
