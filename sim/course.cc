@@ -80,6 +80,7 @@ void course::begin_trouble() {
   auto& k = world_.core();
   phase_ = phase::trouble;
   world_.locks().peace = 0;
+  world_.streams().peace = false;
   faults_.start();
   const true_time longest = std::max<true_time>(40 * second, 20 * with_.lease());
   k.plan(k.now + random_.between(longest / 2, longest), event_kind::stage,
@@ -92,6 +93,7 @@ void course::begin_peace() {
   phase_ = phase::peace;
   ++round_;
   world_.locks().peace = ++world_.locks().peaces;
+  world_.streams().peace = true;
   faults_.heal_all();
   std::size_t running = 0;
   for (process* p : world_.live())
@@ -119,7 +121,12 @@ true_time course::budget() const {
 void course::look() {
   auto& k = world_.core();
   const std::string lacks = missing();
-  if (!lacks.empty()) {
+  const std::string open = lacks.empty() ? open_stream() : std::string();
+  if (!open.empty() && k.now > peace_until_) {
+    k.violated("streams", fmt::format("not over after {} s of peace: {}", budget() / second, open));
+    return;
+  }
+  if (!lacks.empty() || !open.empty()) {
     together_since_ = forever;
     last_call_.reset();
     if (k.now > peace_until_) {
@@ -183,6 +190,14 @@ std::string course::missing() {
     if (m->state != member_state::up) return fmt::format("p{} is not up", p->id);
   }
   if (view->members.size() != running.size()) return "somebody dead is in the view";
+  return {};
+}
+
+// One that goes on where everybody reads and has finished.
+std::string course::open_stream() {
+  for (const process* p : world_.live()) {
+    if (p->running() && p->streams().open() > 0) return p->streams().state();
+  }
   return {};
 }
 

@@ -41,6 +41,7 @@ class course {
   void sample();
   // Empty if the group has come together; else what is missing.
   std::string missing();
+  std::string open_stream();
   std::string state_of_all();
   true_time budget() const;
 

@@ -23,7 +23,7 @@ enum class event_kind : std::uint8_t {
   dial_failed,  // a: side, b: dial_failure
   message,      // a: receiving side, b: pooled message
   drained,      // a: sending side, b: bytes
-  closed,       // a: side
+  closed,       // a: side, b: 1 if it was only found out now
   lease_reply,  // a: statement
   view_reply,   // a: statement
   job_start,    // a: job
@@ -49,6 +49,11 @@ enum class event_kind : std::uint8_t {
   lock_wake,  // b: generation of the timer
   lock_work,  // its user does something
   lock_look,  // somebody says that the row is free
+  // To a process' users of streams.
+  stream_open,  // one opens some
+  stream_turn,  // a: end; its user does something
+  // To the checker.
+  stream_check,  // a: stream
   count
 };
 
@@ -64,6 +69,9 @@ constexpr bool is_job(event_kind k) {
 }
 constexpr bool is_lock(event_kind k) {
   return k >= event_kind::lock_wake && k <= event_kind::lock_look;
+}
+constexpr bool is_stream(event_kind k) {
+  return k == event_kind::stream_open || k == event_kind::stream_turn;
 }
 // The models' own steps. What a connection brings passes the network before its process.
 constexpr bool is_network_step(event_kind k) {

@@ -13,6 +13,9 @@ namespace {
 using ports::dial_failure;
 
 constexpr std::uint32_t no_slot = UINT32_MAX;
+// Until a kernel finds that nobody answers on a connection on which nothing is sent. The product's
+// is 90 s; here a peace would be spent with waiting for it.
+constexpr true_time keepalive = 40 * second;
 
 std::uint32_t slot_of(const std::string& address) {
   // "nodeK:7400"
@@ -115,6 +118,7 @@ void network_model::close_all_of(endpoint& who, bool tell) {
     c.open[me] = false;
     if (me == 0) c.dial = stage::over;
     if (tell && (was || c.open[1 - me])) tell_closed(side_id(side / 2 - 1, 1 - me));
+    if (!tell && c.open[1 - me]) find_dead(side_id(side / 2 - 1, 1 - me));
   }
 }
 
@@ -235,6 +239,12 @@ void network_model::tell_closed(std::uint64_t side) {
   push_in_order(side, event_kind::closed, 0, message::lane::control, world_.now);
 }
 
+void network_model::find_dead(std::uint64_t side) {
+  if (!with_.streams) return;  // calls have deadlines; runs without streams are what they were
+  world_.plan(world_.now + random_.between(keepalive / 4, keepalive), event_kind::closed,
+              of(side).process[side_of(side)], side, 1);
+}
+
 // Bytes for a connection that their receiver does not know (any more).
 void network_model::reset_from(std::uint64_t receiving_side) {
   auto& c = of(receiving_side);
@@ -309,6 +319,7 @@ void network_model::deliver(endpoint& to, const event& e) {
     auto& c = of(e.a);
     if (!c.open[side_of(e.a)]) return;
     c.open[side_of(e.a)] = false;
+    if (e.b != 0) paths_.disturb(c.slot[0], c.slot[1], world_.now);
     // A dialler that was never told of its connection has its deadline.
     if (side_of(e.a) == 0) c.dial = stage::over;
     std::erase(sides_of_process_[to.id], e.a);
@@ -437,8 +448,11 @@ bool network_model::break_one(bool both_ends) {
   const true_time later = world_.now + random_.between(0, second);
   paths_.disturb(c.slot[0], c.slot[1], later);
   world_.plan(world_.now, event_kind::closed, c.process[first], side_id(index, first));
-  if (both_ends)
+  if (both_ends) {
     world_.plan(later, event_kind::closed, c.process[1 - first], side_id(index, 1 - first));
+  } else {
+    find_dead(side_id(index, 1 - first));
+  }
   world_.tally.hit(both_ends ? fault::break_both_ends : fault::break_one_end);
   return true;
 }

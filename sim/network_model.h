@@ -3,8 +3,8 @@
 //
 // A cut swallows bytes in one direction while the connection stays open; after it they are sent
 // again, or the connection is found broken. A process that is killed ends its connections and
-// refuses new ones; a host without power says nothing. An end that has forgotten a connection
-// answers the next bytes with a reset.
+// refuses new ones; a host without power says nothing, which the other end finds out in time. An
+// end that has forgotten a connection answers the next bytes with a reset.
 
 #include <array>
 #include <deque>
@@ -89,6 +89,7 @@ class network_model {
                      message::lane in, true_time leaves);
   true_time leaving_time(std::uint64_t side, const message::any& what);
   void tell_closed(std::uint64_t side);
+  void find_dead(std::uint64_t side);
   void reset_from(std::uint64_t receiving_side);
   bool arrives(const event& e);
   void on_dial_arrives(const event& e);

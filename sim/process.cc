@@ -41,6 +41,7 @@ process::process(surroundings around, std::uint32_t number, std::uint32_t on_slo
   store_news = engine_.get();
   handler_news = engine_.get();
   cell = &engine_->cell();
+  streams_ = std::make_unique<stream_users>(in_.streams, *this, *engine_);
 }
 
 void process::say(detail level, const std::string& text) {
@@ -55,11 +56,19 @@ void process::start() {
     locks_.push_back(std::make_unique<lock_client>(in_.locks, *this, i, i % in_.with.locks));
     lock_news.push_back(&locks_.back()->store_news());
   }
+  streams_->start();
   settle();
 }
 
-void process::on_stream_offered(core::stream_id stream, core::stream_offer&& /*what*/) {
-  engine_->stream_cancel(stream, message::stream_code::handler_failed, "no handler");
+// What is handed over now is handed over under what the cell says now.
+void process::on_stream_offered(core::stream_id stream, core::stream_offer&& what) {
+  in_.acts.on_cell(id, self.incarnation, engine_->cell());
+  streams_->on_offered(stream, what);
+}
+
+void process::on_stream_messages(core::stream_id stream, slice&& block, bool framed) {
+  in_.acts.on_cell(id, self.incarnation, engine_->cell());
+  streams_->on_messages(stream, block, framed);
 }
 
 void process::stop() {
@@ -77,12 +86,14 @@ void process::end() {
   alive = false;
   in_.acts.on_gone(id);
   in_.calls.on_gone(id);
+  in_.streams.checker.on_gone(id);
   in_.all.died(id, in_.world.now);
   transport_news = nullptr;
   store_news = nullptr;
   handler_news = nullptr;
   lock_news.clear();
   cell = nullptr;
+  streams_.reset();
   engine_.reset();
   locks_.clear();
 }
@@ -111,6 +122,8 @@ void process::take(const event& e) {
     in_.handlers.deliver(*this, e);
   } else if (is_lock(e.kind)) {
     locks_[e.a]->take(e);
+  } else if (is_stream(e.kind)) {
+    if (running() || e.kind == event_kind::stream_turn) streams_->take(e);
   }
   settle();
 }
@@ -276,6 +289,7 @@ void process::on_broadcast_done(engine::call_id call) {
 void process::on_stopped() {
   if (in_.world.trace.wants(detail::transitions)) say(detail::transitions, "has stopped");
   in_.calls.on_stopped(id);
+  in_.streams.checker.on_stopped(id);
   in_.world.plan(in_.world.now + 10 * microsecond, event_kind::destroy, id);
 }
 

@@ -20,6 +20,7 @@
 #include "sim/lock_client.h"
 #include "sim/network_model.h"
 #include "sim/store_model.h"
+#include "sim/stream_users.h"
 #include "sim/swarm.h"
 
 namespace hedgerow::sim {
@@ -38,6 +39,7 @@ struct surroundings {
   calls_checker& calls;
   lives& all;
   lock_world& locks;
+  stream_world& streams;
 };
 
 class process final : public endpoint,
@@ -64,6 +66,7 @@ class process final : public endpoint,
   const engine::engine& node() const { return *engine_; }
   const std::string& name() const { return name_; }
   const std::vector<std::unique_ptr<lock_client>>& locks() const { return locks_; }
+  const stream_users& streams() const { return *streams_; }
 
   // An event that reached it while it runs.
   void take(const event& e);
@@ -106,14 +109,22 @@ class process final : public endpoint,
   void on_broadcast_done(engine::call_id call) override;
   void on_stopped() override;
 
-  // Nobody opens streams in the simulator yet.
-  void on_stream_offered(core::stream_id id, core::stream_offer&& what) override;
-  void on_stream_open(core::stream_id, const std::string&, fencing_token) override {}
-  void on_stream_messages(core::stream_id, slice&&, bool) override {}
-  void on_stream_finished(core::stream_id) override {}
-  void on_stream_taken(core::stream_id, std::size_t) override {}
-  void on_stream_acknowledged(core::stream_id, std::uint64_t) override {}
-  void on_stream_end(core::stream_id, stream_end&&) override {}
+  void on_stream_offered(core::stream_id stream, core::stream_offer&& what) override;
+  void on_stream_open(core::stream_id stream, const std::string& from,
+                      fencing_token token) override {
+    streams_->on_open(stream, from, token);
+  }
+  void on_stream_messages(core::stream_id stream, slice&& block, bool framed) override;
+  void on_stream_finished(core::stream_id stream) override { streams_->on_finished(stream); }
+  void on_stream_taken(core::stream_id stream, std::size_t bytes) override {
+    streams_->on_taken(stream, bytes);
+  }
+  void on_stream_acknowledged(core::stream_id stream, std::uint64_t messages) override {
+    streams_->on_acknowledged(stream, messages);
+  }
+  void on_stream_end(core::stream_id stream, stream_end&& how) override {
+    streams_->on_end(stream, how);
+  }
 
   void say(detail level, const std::string& text);
   void on_timer(const event& e);
@@ -132,6 +143,7 @@ class process final : public endpoint,
   std::uint64_t wake_generation_ = 0;
   std::unique_ptr<engine::engine> engine_;
   std::vector<std::unique_ptr<lock_client>> locks_;
+  std::unique_ptr<stream_users> streams_;
 };
 
 }  // namespace hedgerow::sim

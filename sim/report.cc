@@ -108,11 +108,11 @@ void print_mutants(const std::vector<mutant_result>& results, bool json) {
     fmt::print("{}\n", j.dump(2));
     return;
   }
-  fmt::print("{:<26}{:<10}{:<20}{:>6}\n", "mutant", "rule", "killed by", "seeds");
+  fmt::print("{:<28}{:<10}{:<20}{:>6}\n", "mutant", "rule", "killed by", "seeds");
   std::size_t survivors = 0;
   for (const auto& r : results) {
     survivors += r.killed ? 0U : 1U;
-    fmt::print("{:<26}{:<10}{:<20}{:>6}\n", to_string(r.planted), rule_of(r.planted),
+    fmt::print("{:<28}{:<10}{:<20}{:>6}\n", to_string(r.planted), rule_of(r.planted),
                r.killed ? r.checker : "SURVIVES", r.seeds);
   }
   fmt::print("{} of {} killed\n", results.size() - survivors, results.size());

@@ -115,8 +115,8 @@ void draw_timers_and_handlers(random& r, swarm& s) {
 
 void draw_faults(random& r, swarm& s) {
   s.fault_gap = pick<true_time>(r, {second / 2, second, 3 * second, 8 * second, 20 * second});
-  for (auto& on : s.strikes)
-    on = r.chance(0.5);
+  for (std::size_t i = 0; i < drawn_kinds; ++i)
+    s.strikes.at(i) = r.chance(0.5);
   const auto forbid = [&](fault kind) { s.strikes[static_cast<std::size_t>(kind)] = false; };
   if (s.boot_scale) {
     // One machine: its clock can't lie, its hosts can't fail one by one.
@@ -147,6 +147,17 @@ void draw_locks(swarm& s) {
   s.locks = static_cast<std::uint32_t>(r.between(1, 3));
   s.lock_clients = s.nodes <= 4 && r.chance(0.3) ? 2 : 1;
   s.lock_gap = pick<true_time>(r, {s.lease() / 8, s.lease() / 2, 2 * s.lease()});
+}
+
+// As for locks.
+void draw_streams(swarm& s) {
+  random r(base::mix(s.seed ^ 0x57ea3ULL));
+  if (r.chance(0.5)) return;
+  s.streams = true;
+  s.stream_gap = pick<true_time>(r, {second / 2, 2 * second, 6 * second});
+  s.node.payload_bytes_max = pick(r, {limits::payload_bytes_default, std::size_t{300'000}});
+  s.node.stream_windows_bytes =
+      pick(r, {limits::stream_windows_max, limits::stream_windows_max, std::size_t{700'000}});
 }
 
 }  // namespace
@@ -182,6 +193,7 @@ swarm draw_swarm(std::uint64_t seed) {
   draw_timers_and_handlers(r, s);
   draw_faults(r, s);
   draw_locks(s);
+  draw_streams(s);
   return s;
 }
 
@@ -191,11 +203,12 @@ std::string describe(const swarm& s) {
     if (s.strikes[i]) faults += fmt::format(" {}", to_string(static_cast<fault>(i)));
   }
   return fmt::format(
-      "{} nodes, {} locks, scale {}, lease {} ms, max error {} us (width to {} us), probes each {} "
+      "{} nodes, {} locks, {}streams, scale {}, lease {} ms, max error {} us (width to {} us), "
+      "probes each {} "
       "ms, {} "
       "observers at most, store {}..{} us, a fault each {} ms or so of:{}",
-      s.nodes, s.locks, s.boot_scale ? "boot" : "utc", s.lease() / millisecond,
-      s.node.lease.max_error.count(), s.width_max_us,
+      s.nodes, s.locks, s.streams ? "" : "no ", s.boot_scale ? "boot" : "utc",
+      s.lease() / millisecond, s.node.lease.max_error.count(), s.width_max_us,
       s.node.membership.probe_period.count() / millisecond, s.node.membership.observers_max,
       s.statement.least / microsecond, s.statement.most / microsecond, s.fault_gap / millisecond,
       faults);

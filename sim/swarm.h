@@ -67,6 +67,10 @@ struct swarm {
   std::uint32_t lock_clients = 1;  // of one name in each process
   true_time lock_gap = second;     // mean between two deeds of a client
 
+  // Streams
+  bool streams = false;
+  true_time stream_gap = second;  // mean between two times at which a process opens some
+
   // Workload
   true_time call_gap = second;
 

@@ -43,7 +43,15 @@ std::string_view to_string(fault kind) {
                                                             "handler_slow",
                                                             "handler_inline",
                                                             "handler_overloaded",
-                                                            "handler_failed"};
+                                                            "handler_failed",
+                                                            "stream_ended_well",
+                                                            "stream_not_taken",
+                                                            "stream_lost_leader",
+                                                            "stream_lost_connection",
+                                                            "stream_timed_out",
+                                                            "stream_stalled",
+                                                            "stream_long_message",
+                                                            "stream_starved"};
   return names.at(static_cast<std::size_t>(kind));
 }
 

@@ -50,10 +50,21 @@ enum class fault : std::uint8_t {
   handler_inline,         //
   handler_overloaded,     //
   handler_failed,         //
+  // Not faults: what happens to streams.
+  stream_ended_well,       //
+  stream_not_taken,        // in time
+  stream_lost_leader,      // leadership was lost, with messages that were not acknowledged
+  stream_lost_connection,  // likewise
+  stream_timed_out,        //
+  stream_stalled,          // its writer waits for its reader
+  stream_long_message,     // longer than a first window
+  stream_starved,          // a long message found no room in time
   count
 };
 
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::count);
+// Those that a swarm has or has not.
+inline constexpr std::size_t drawn_kinds = static_cast<std::size_t>(fault::stream_ended_well);
 
 std::string_view to_string(fault kind);
 

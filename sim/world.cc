@@ -12,7 +12,7 @@ constexpr std::uint64_t storm = 400'000;
 
 bool for_process(event_kind kind) {
   return kind == event_kind::wake || kind == event_kind::dial_failed || is_reply(kind) ||
-         is_job(kind) || is_lock(kind);
+         is_job(kind) || is_lock(kind) || is_stream(kind);
 }
 
 }  // namespace
@@ -30,6 +30,8 @@ world::world(const swarm& with)
       calls_(kernel_, acts_, lives_),
       evictions_(kernel_, lives_, network_.paths(), views_, with_.node.membership,
                  with_.node.store_patience),
+      stream_acts_(kernel_, acts_, lives_),
+      streams_{kernel_, with_, clocks_, stream_acts_},
       handlers_(kernel_, with_, clocks_, *this),
       hosts_(with.slots) {
   store_.set_epoch(clocks_.epoch());
@@ -75,6 +77,8 @@ void world::handle(const event& e) {
     if (processes_[e.target]->alive) kill(*processes_[e.target]);
   } else if (e.kind == event_kind::call_check) {
     calls_.on_check(e.a);
+  } else if (e.kind == event_kind::stream_check) {
+    stream_acts_.on_check(e.a);
   } else if (on_script) {
     on_script(e);
   }
@@ -121,8 +125,8 @@ process& world::start(std::uint32_t slot, const std::string& name) {
   microseconds lease = with_.node.lease.lease;
   if (with_.leases_differ && random_.chance(0.5)) lease -= lease / 3;
   h.name = name;
-  surroundings around{kernel_, with_,  clocks_,    store_, network_, handlers_,
-                      acts_,   views_, evictions_, calls_, lives_,   locks_};
+  surroundings around{kernel_, with_,      clocks_, store_, network_, handlers_, acts_,
+                      views_,  evictions_, calls_,  lives_, locks_,   streams_};
   processes_.push_back(std::make_unique<sim::process>(around, id, slot, name, lease));
   started_.push_back(kernel_.now);
   auto& p = *processes_.back();

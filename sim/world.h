@@ -29,6 +29,7 @@ class world final : private router, private store_watcher, private handler_watch
   acts_checker& acts() { return acts_; }
   locks_checker& lock_acts() { return lock_acts_; }
   lock_world& locks() { return locks_; }
+  stream_world& streams() { return streams_; }
   sim::lives& all_lives() { return lives_; }
 
   // Handles events until true time `end`, or until something is wrong.
@@ -95,6 +96,8 @@ class world final : private router, private store_watcher, private handler_watch
   views_checker views_;
   calls_checker calls_;
   evictions_checker evictions_;
+  streams_checker stream_acts_;
+  stream_world streams_;
   handler_model handlers_;
   std::vector<host> hosts_;
   std::vector<std::unique_ptr<sim::process>> processes_;

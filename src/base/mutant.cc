@@ -38,7 +38,12 @@ std::string_view to_string(mutant value) {
       "silence_is_refusal",
       "handle_without_lease",
       "unknown_is_not_executed",
-      "resend_unknown"};
+      "resend_unknown",
+      "stream_without_lease",
+      "stream_window_ignored",
+      "stream_acknowledges_arrival",
+      "stream_goes_on_elsewhere",
+      "stream_reset_unheard"};
   return names.at(static_cast<std::size_t>(value));
 }
 

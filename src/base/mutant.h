@@ -43,7 +43,13 @@ enum class mutant : std::uint8_t {
   handle_without_lease,     // DESIGN 6: a request is executed without asking R1
   unknown_is_not_executed,  // DESIGN 6: a broken connection is reported as "not executed"
   resend_unknown,           // DESIGN 6: a call whose outcome is unknown is sent again
-  count                     // how many there are; not one of them
+  // Streams
+  stream_without_lease,         // R1: taken, and handed on, without asking R1
+  stream_window_ignored,        // DESIGN 6: a sender goes on beyond its window
+  stream_acknowledges_arrival,  // DESIGN 6: what has arrived passes for consumed
+  stream_goes_on_elsewhere,     // DESIGN 6: after a lost connection it goes on on another
+  stream_reset_unheard,         // DESIGN 6: the other side's end is not this side's
+  count                         // how many there are; not one of them
 };
 
 std::string_view to_string(mutant value);

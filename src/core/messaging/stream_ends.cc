@@ -4,6 +4,7 @@
 
 #include <hedgerow/stream.h>
 
+#include "base/mutant.h"
 #include "core/messaging/streams.h"
 
 namespace hedgerow::core {
@@ -89,7 +90,7 @@ void streams::end_unopened(end_state& e, stream_effects& out) {
 void streams::on_reset(boot_time now, std::uint64_t connection, message::stream_reset&& what,
                        stream_effects& out) {
   end_state* const e = find(connection, what.stream);
-  if (e == nullptr) return;
+  if (e == nullptr || HEDGEROW_MUTANT(stream_reset_unheard)) return;
   if (e->now == stage::asked && is_refusal(what.code)) {
     turned_away(now, *e, what, out);
     return;
@@ -106,7 +107,7 @@ void streams::on_connection_gone(boot_time now, std::uint64_t connection, const 
   const auto on_it = at->second.streams;
   for (const auto& [wire, id] : on_it) {
     end_state& e = *find(id);
-    if (e.now == stage::asked) {
+    if (e.now == stage::asked || (e.opener && HEDGEROW_MUTANT(stream_goes_on_elsewhere))) {
       look_again(now, e, why, out);
     } else {
       end(e,
@@ -129,6 +130,7 @@ void streams::on_acting(boot_time /*now*/, fencing_token acting, stream_effects&
   for (const auto& [id, e] : ends_) {
     if (!e.opener && e.kind == request_kind::send && e.token != acting) over.push_back(id);
   }
+  if (HEDGEROW_MUTANT(stream_without_lease)) return;
   for (const auto id : over)
     reset(*find(id), stream_code::leadership_lost, "the node that had taken it lost leadership",
           out);

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/little_endian.h"
+#include "base/mutant.h"
 #include "core/messaging/streams.h"
 
 namespace hedgerow::core {
@@ -44,7 +45,7 @@ void streams::finish(boot_time now, stream_id id, stream_effects& out) {
 
 void streams::make_ready(end_state& e) {
   if (e.ready || e.now != stage::open) return;
-  const bool window = e.sent < e.sent_max;
+  const bool window = e.sent < e.sent_max || HEDGEROW_MUTANT(stream_window_ignored);
   const bool data = !e.queue.empty() && window;
   const bool last = e.queue.empty() && e.finished && !e.finish_sent;
   if (!data && !last) return;
@@ -68,8 +69,9 @@ void streams::pump(boot_time now, std::uint64_t connection, stream_effects& out)
 void streams::send_one(boot_time now, end_state& e, line& on, stream_effects& out) {
   if (!e.queue.empty()) {
     slice& front = e.queue.front();
-    const std::size_t count =
-        std::min<std::size_t>({front.size(), limits::stream_frame_bytes, e.sent_max - e.sent});
+    std::size_t count = std::min(front.size(), limits::stream_frame_bytes);
+    if (!HEDGEROW_MUTANT(stream_window_ignored))
+      count = std::min<std::size_t>(count, e.sent_max - e.sent);
     message::stream_data frame{e.wire, front.first(count)};
     front.remove_prefix(count);
     if (front.empty()) e.queue.pop_front();
@@ -130,7 +132,7 @@ void streams::on_data(boot_time now, std::uint64_t connection, message::stream_d
     return;
   }
   const bool for_leader = !e->opener && e->kind == request_kind::send;
-  if (for_leader && e->token != acting) {
+  if (for_leader && e->token != acting && !HEDGEROW_MUTANT(stream_without_lease)) {
     reset(*e, stream_code::leadership_lost, "the node that had taken it lost leadership", out);
     return;
   }
@@ -280,8 +282,10 @@ void streams::settle_window(boot_time now, end_state& e, stream_effects& out) {
 void streams::send_credit(end_state& e, stream_effects& out) {
   e.granted = std::max(e.granted, e.consumed + e.window);
   e.unacknowledged = false;
-  out.emplace_back(stream_effect::transmit{
-      e.connection, message::stream_credit{e.wire, e.granted, e.messages_consumed}});
+  const auto consumed =
+      HEDGEROW_MUTANT(stream_acknowledges_arrival) ? e.messages_in : e.messages_consumed;
+  out.emplace_back(
+      stream_effect::transmit{e.connection, message::stream_credit{e.wire, e.granted, consumed}});
 }
 
 void streams::acknowledge_later(boot_time now, end_state& e) {

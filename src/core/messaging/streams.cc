@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace hedgerow::core {
 namespace {
 
@@ -255,7 +257,8 @@ void streams::on_open(boot_time now, std::uint64_t connection, message::stream_o
     out.emplace_back(stream_effect::transmit{connection, std::move(no)});
   };
   if (may.stopping || stopped_) return refuse(stream_code::stopping, "stopping");
-  if (send && may.acting == 0) return refuse(stream_code::not_leader, "not the leader");
+  if (send && may.acting == 0 && !HEDGEROW_MUTANT(stream_without_lease))
+    return refuse(stream_code::not_leader, "not the leader");
   if (!send && !may.member) return refuse(stream_code::not_member, "not a member any more");
   if (ends_.size() >= limits::streams_max)
     return refuse(stream_code::overloaded, "too many streams are open");

@@ -6,15 +6,16 @@
 
 #include <gtest/gtest.h>
 
+#include "base/little_endian.h"
+
 namespace hedgerow::core {
 namespace {
 
-constexpr std::size_t length_size = 4;
+constexpr std::size_t length_size = message::stream_length_bytes;
 
 std::string framed(std::string_view message) {
-  std::string out;
-  for (unsigned i = 0; i < length_size; ++i)
-    out.push_back(static_cast<char>(message.size() >> (8 * i)));
+  std::string out(length_size, '\0');
+  base::store_u32(out.data(), static_cast<std::uint32_t>(message.size()));
   return out.append(message);
 }
 

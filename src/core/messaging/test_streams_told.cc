@@ -5,19 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include "base/little_endian.h"
+
 #include "core/messaging/test_streams.h"
 
 namespace hedgerow::core {
 namespace {
 
-constexpr std::size_t length_size = 4;
-
-std::size_t length_at(std::string_view bytes) {
-  std::size_t value = 0;
-  for (unsigned i = 0; i < length_size; ++i)
-    value |= static_cast<std::size_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  return value;
-}
+constexpr std::size_t length_size = message::stream_length_bytes;
 
 const char* name_of(const message::any& what) {
   if (std::holds_alternative<message::stream_open>(what)) return "open";
@@ -228,7 +223,7 @@ void test_group::carry_out(std::size_t i, stream_effect::arrived&& e) {
   EXPECT_TRUE(!for_leader || u->token == node(i).may.acting) << "handed on without the lease (R1)";
   std::uint64_t count = 0;
   for (std::string_view rest = e.block.text; e.framed ? !rest.empty() : count == 0; ++count) {
-    const std::size_t size = e.framed ? length_at(rest) : rest.size();
+    const std::size_t size = e.framed ? base::load_u32(rest.data()) : rest.size();
     if (e.framed) rest.remove_prefix(length_size);
     receive({i, e.id}, rest.substr(0, size));
     rest.remove_prefix(size);

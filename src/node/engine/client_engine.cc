@@ -26,8 +26,10 @@ client_engine::client_engine(ports_in_use ports, client_listener& owner, stream_
       self_{base::mix(seed), base::mix(seed + 1)},
       calls_({}, payload_bytes_max),
       links_(ports.transport, dial_patience),
-      streams_({{}, payload_bytes_max, limits::stream_windows_max}, ports.transport, links_,
-               streams, [] { return core::streams::authority{}; }),
+      streams_(
+          {{}, payload_bytes_max, limits::stream_windows_max}, ports.transport, links_, streams,
+          [] { return core::streams::authority{}; },
+          [this](ports::connection_id id) { give_up(id); }),
       view_(std::make_shared<const hedgerow::view>()) {}
 
 template <class Event>
@@ -174,6 +176,11 @@ void client_engine::settle(const links::outcome& o, const std::string& why, bool
   for (const auto r : o.cut)
     calls_.on_cut(now_.boot, r, why, effects_);
   streams_.on_closed(now_.boot, o, why);
+}
+
+void client_engine::give_up(ports::connection_id id) {
+  ports_.transport.close(id);
+  settle(links_.on_closed(id), "its queue is full", false);
 }
 
 void client_engine::on_open(ports::connection_id id, const ports::peer& who) {

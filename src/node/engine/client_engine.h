@@ -83,6 +83,8 @@ class client_engine final : public ports::transport_listener, public stream_user
   void follow_next();
   void accept(const view_ptr& offered);
   void accept(const message::leader_news& news);
+  // Ends an open connection as if the other side had.
+  void give_up(ports::connection_id id);
   void settle(const links::outcome& o, const std::string& why, bool gone);
 
   ports_in_use ports_;

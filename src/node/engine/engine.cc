@@ -110,8 +110,10 @@ engine::state::state(options with, ports_in_use ports, listener& owner, stream_l
       calls_(options_.self.name, options_.payload_bytes_max),
       inbox_(options_.self.name),
       links_(ports.transport, options_.membership.silence()),
-      streams_({options_.self.name, options_.payload_bytes_max, limits::stream_windows_max},
-               ports.transport, links_, streams, [this] { return stream_authority(); }) {}
+      streams_(
+          {options_.self.name, options_.payload_bytes_max, options_.stream_windows_bytes},
+          ports.transport, links_, streams, [this] { return stream_authority(); },
+          [this](ports::connection_id id) { give_up(id); }) {}
 
 hedgerow::incarnation engine::state::fresh_incarnation() {
   return {random_.next(), random_.next()};

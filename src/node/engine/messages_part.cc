@@ -67,6 +67,11 @@ void engine::state::on_retired(ports::connection_id id) {
   if (const auto peer = links_.retire(id)) links_.ensure(*peer);
 }
 
+void engine::state::give_up(ports::connection_id id) {
+  ports_.transport.close(id);
+  on_closed(id, "its queue is full");
+}
+
 void engine::state::settle(const links::outcome& o, const std::string& why, bool gone) {
   for (const auto request : o.sent)
     calls_.on_sent(request);

@@ -17,8 +17,9 @@ struct options {
   core::lease_options lease;
   core::membership_options membership;
   std::size_t payload_bytes_max = limits::payload_bytes_default;
-  nanoseconds store_patience = milliseconds{2000};  // of view statements
-  nanoseconds stop_patience = milliseconds{1500};   // until stop gives up being graceful
+  std::size_t stream_windows_bytes = limits::stream_windows_max;  // of a connection
+  nanoseconds store_patience = milliseconds{2000};                // of view statements
+  nanoseconds stop_patience = milliseconds{1500};  // until stop gives up being graceful
   std::uint64_t seed = 0;  // of incarnations and jitter; must differ between processes
 };
 

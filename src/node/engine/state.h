@@ -160,6 +160,8 @@ class engine::state {
   // Never: on_message gives them to the desk.
   template <class StreamMessage>
   void handle(ports::connection_id /*from*/, StreamMessage&& /*m*/) {}
+  // Ends an open connection as if the other side had.
+  void give_up(ports::connection_id id);
   void settle(const links::outcome& o, const std::string& why, bool gone);
   core::authority authority() const;
   core::streams::authority stream_authority() const;

@@ -1,6 +1,5 @@
 #include "node/engine/stream_desk.h"
 
-#include <tuple>
 #include <utility>
 #include <variant>
 
@@ -81,8 +80,9 @@ void stream_desk::carry_out(boot_time now, core::stream_effect::transmit&& e) {
   const auto* accept = std::get_if<message::stream_accept>(&e.what);
   if (accept != nullptr && !core_.has(e.connection, accept->stream)) return;
   if (!is_local(e.connection)) {
-    // Where it fails the connection is about to end: on_closed is on its way.
-    std::ignore = transport_.send(e.connection, e.what);
+    // What streams say is never said again: without it the other side would wait for ever.
+    if (!transport_.send(e.connection, e.what) && links_.peer_of(e.connection) != nullptr)
+      give_up_(e.connection);
     return;
   }
   const auto other = e.connection == core::local_opener ? core::local_acceptor : core::local_opener;

@@ -53,14 +53,17 @@ class stream_user {
 // Confined to the loop's thread, deterministic. Effects wait for drain().
 class stream_desk {
  public:
-  // `ask_authority`: what this node may do at the moment of the call.
+  // `ask_authority`: what this node may do at the moment of the call. `give_up`: ends an open
+  // connection as if the other side had; calls on_closed.
   stream_desk(core::streams::settings with, ports::transport& transport, links& connections,
-              stream_listener& owner, std::function<core::streams::authority()> ask_authority)
+              stream_listener& owner, std::function<core::streams::authority()> ask_authority,
+              std::function<void(ports::connection_id)> give_up)
       : core_(std::move(with)),
         transport_(transport),
         links_(connections),
         owner_(owner),
-        ask_authority_(std::move(ask_authority)) {}
+        ask_authority_(std::move(ask_authority)),
+        give_up_(std::move(give_up)) {}
 
   // Who this node is from now on; streams to it stay inside.
   void assume(boot_time now, const incarnation& self);
@@ -125,6 +128,7 @@ class stream_desk {
   links& links_;
   stream_listener& owner_;
   std::function<core::streams::authority()> ask_authority_;
+  std::function<void(ports::connection_id)> give_up_;
   incarnation self_;
 };
 

@@ -1,0 +1,284 @@
+#include "sim/checkers/streams_checker.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace hedgerow::sim {
+namespace {
+
+using message::request_kind;
+
+constexpr true_time slack = 500 * millisecond;
+constexpr std::size_t length_size = message::stream_length_bytes;
+
+struct label {
+  std::uint64_t number = 0;
+  std::size_t side = 0;
+  std::uint64_t index = 0;
+};
+
+std::string text_of(const label& l) {
+  return fmt::format("{}/{}/{}/", l.number, l.side, l.index);
+}
+
+std::optional<label> label_of(std::string_view message) {
+  label found;
+  const auto next = [&](auto& value) {
+    const auto slash = message.find('/');
+    if (slash == std::string_view::npos) return false;
+    const auto* end = message.data() + slash;
+    const auto parsed = std::from_chars(message.data(), end, value);
+    message.remove_prefix(slash + 1);
+    return parsed.ec == std::errc() && parsed.ptr == end;
+  };
+  if (!next(found.number) || !next(found.side) || !next(found.index)) return std::nullopt;
+  return found;
+}
+
+}  // namespace
+
+void streams_checker::wrong(std::uint64_t number, const std::string& text) {
+  world_.violated("streams", fmt::format("stream {}: {}", number, text));
+}
+
+streams_checker::side* streams_checker::find(std::uint32_t process, core::stream_id id,
+                                             std::string_view what) {
+  const auto at = places_.find({process, id});
+  if (at == places_.end()) {
+    wrong(0, fmt::format("{} for end {} of p{}, which was never told of it", what, id, process));
+    return nullptr;
+  }
+  auto& s = streams_[at->second.number].sides[at->second.side];
+  if (s.ended) {
+    wrong(at->second.number, fmt::format("{} at p{} after its end", what, process));
+    return nullptr;
+  }
+  return &s;
+}
+
+std::uint64_t streams_checker::begin(std::uint32_t process, core::stream_id id, request_kind kind,
+                                     true_time taken_by, true_time over_by) {
+  const std::uint64_t number = streams_.size();
+  auto& r = streams_.emplace_back();
+  r.kind = kind;
+  r.taken_by = taken_by;
+  r.over_by = over_by;
+  r.sides.emplace_back().process = process;
+  places_[{process, id}] = {number, 0};
+  world_.plan(taken_by + slack, event_kind::stream_check, 0, number);
+  if (over_by != forever) world_.plan(over_by + slack, event_kind::stream_check, 0, number);
+  return number;
+}
+
+std::string streams_checker::write(std::uint32_t process, core::stream_id id, std::size_t size) {
+  const auto& at = place_of(process, id);
+  auto& s = streams_[at.number].sides[at.side];
+  std::string text = text_of({at.number, at.side, s.written.size()});
+  if (text.size() < size) text.resize(size, '.');
+  s.written.push_back(text.size());
+  return text;
+}
+
+void streams_checker::finish(std::uint32_t process, core::stream_id id) {
+  const auto& at = place_of(process, id);
+  streams_[at.number].sides[at.side].finish = true;
+}
+
+void streams_checker::consume(std::uint32_t process, core::stream_id id, std::size_t size) {
+  const auto& at = place_of(process, id);
+  auto& s = streams_[at.number].sides[at.side];
+  ++s.consumed;
+  s.unread_bytes -= size + length_size;
+}
+
+void streams_checker::on_offered(std::uint32_t process, core::stream_id id,
+                                 const core::stream_offer& what) {
+  std::uint64_t number = 0;
+  const auto named = what.metadata.find(number_key);
+  if (named != what.metadata.end())
+    std::from_chars(named->second.data(), named->second.data() + named->second.size(), number);
+  if (named == what.metadata.end() || number >= streams_.size()) {
+    wrong(0, fmt::format("p{} was offered a stream that nobody has opened", process));
+    return;
+  }
+  world_.trace.mix(number ^ process);
+  auto& r = streams_[number];
+  if (what.kind != r.kind) wrong(number, "offered as another kind of stream");
+  if (what.from != lives_.of(r.sides[0].process).name)
+    wrong(number, fmt::format("offered as of '{}'", what.from));
+  if (r.kind == request_kind::send && !acts_.covers(process, what.token))
+    wrong(number, fmt::format("p{} takes it under token {}, whose lease is not valid now", process,
+                              what.token));
+  places_[{process, id}] = {number, r.sides.size()};
+  auto& s = r.sides.emplace_back();
+  s.process = process;
+  s.open = true;
+  s.token = what.token;
+}
+
+void streams_checker::on_open(std::uint32_t process, core::stream_id id, const std::string& from,
+                              fencing_token token) {
+  side* s = find(process, id, "an opening");
+  if (s == nullptr) return;
+  const auto number = place_of(process, id).number;
+  if (s->open) wrong(number, fmt::format("taken again, by '{}'", from));
+  s->open = true;
+  s->token = token;
+  const auto& sides = streams_[number].sides;
+  const bool known = std::any_of(sides.begin() + 1, sides.end(), [&](const side& other) {
+    return other.token == token && lives_.of(other.process).name == from;
+  });
+  if (!known) wrong(number, fmt::format("taken by '{}' under {}, which did not", from, token));
+}
+
+void streams_checker::on_message(std::uint32_t process, core::stream_id id,
+                                 std::string_view message) {
+  side* s = find(process, id, "a message");
+  if (s == nullptr) return;
+  const auto at = place_of(process, id);
+  auto& r = streams_[at.number];
+  const auto found = label_of(message);
+  if (!found || found->number != at.number || found->side >= r.sides.size() ||
+      (found->side == 0) == (at.side == 0)) {
+    wrong(at.number, fmt::format("p{} was handed what the other side did not write", process));
+    return;
+  }
+  world_.trace.mix(at.number ^ (found->index << 20U) ^ message.size());
+  if (s->received == 0) s->from = found->side;
+  if (s->from != found->side) wrong(at.number, "messages of two acceptors");
+  const auto& written = r.sides[found->side].written;
+  if (found->index != s->received || found->index >= written.size() ||
+      message.size() != written[found->index])
+    wrong(at.number, fmt::format("p{} was handed message {} of {} bytes where message {} comes",
+                                 process, found->index, message.size(), s->received));
+  if (s->finished) wrong(at.number, "a message behind the finish");
+  ++s->received;
+  s->unread_bytes += message.size() + length_size;
+  if (s->unread_bytes > limits::stream_window_max &&
+      s->unread_bytes != message.size() + length_size)
+    wrong(at.number,
+          fmt::format("p{} holds {} bytes that it has not consumed", process, s->unread_bytes));
+  if (at.side == 0) return;
+  if (r.kind == request_kind::send && !acts_.covers(process, s->token))
+    wrong(at.number, fmt::format("p{} is handed a message under token {}, whose lease is not valid "
+                                 "now",
+                                 process, s->token));
+  if (r.not_executed)
+    wrong(at.number, fmt::format("p{} is handed a message after the opener was told that nobody "
+                                 "took it",
+                                 process));
+  for (std::size_t i = 1; i < r.sides.size(); ++i) {
+    if (i != at.side && r.sides[i].received > 0)
+      wrong(at.number, fmt::format("messages at p{} and at p{}", process, r.sides[i].process));
+  }
+}
+
+void streams_checker::on_finished(std::uint32_t process, core::stream_id id) {
+  side* s = find(process, id, "a finish");
+  if (s == nullptr) return;
+  const auto at = place_of(process, id);
+  const auto& r = streams_[at.number];
+  if (std::exchange(s->finished, true)) wrong(at.number, "a second finish");
+  const bool all = std::any_of(r.sides.begin(), r.sides.end(), [&](const side& other) {
+    return (&other == &r.sides[0]) != (at.side == 0) && other.finish &&
+           other.written.size() == s->received;
+  });
+  if (!all)
+    wrong(at.number, fmt::format("p{} heard a finish after {} messages, nobody said so", process,
+                                 s->received));
+}
+
+std::uint64_t streams_checker::consumed_of(const record& r, std::size_t of) const {
+  std::uint64_t count = 0;
+  for (const auto& s : r.sides) {
+    if (s.from == of) count = std::max(count, s.consumed);
+  }
+  return count;
+}
+
+void streams_checker::on_acknowledged(std::uint32_t process, core::stream_id id,
+                                      std::uint64_t messages) {
+  side* s = find(process, id, "an acknowledgement");
+  if (s == nullptr) return;
+  const auto at = place_of(process, id);
+  const auto consumed = consumed_of(streams_[at.number], at.side);
+  if (messages > consumed || messages <= s->acknowledged)
+    wrong(at.number, fmt::format("p{} is told that {} messages are consumed, {} are, {} were",
+                                 process, messages, consumed, s->acknowledged));
+  s->acknowledged = messages;
+}
+
+void streams_checker::on_end(std::uint32_t process, core::stream_id id, const stream_end& how) {
+  side* s = find(process, id, "an end");
+  if (s == nullptr) return;
+  const auto at = place_of(process, id);
+  auto& r = streams_[at.number];
+  s->ended = true;
+  const auto consumed = consumed_of(r, at.side);
+  world_.trace.mix(at.number ^ (how.acknowledged << 8U) ^ (how.outcome ? 1U : 0U));
+  if (how.acknowledged > consumed || how.acknowledged < s->acknowledged)
+    wrong(at.number, fmt::format("ended at p{} with {} messages consumed; {} are", process,
+                                 how.acknowledged, consumed));
+  if (how.outcome) {
+    ++ended_well_;
+    if (!s->finish || !s->finished || how.acknowledged != s->written.size() ||
+        s->consumed != s->received)
+      wrong(at.number, fmt::format("ended well at p{}, which was not through with it", process));
+  } else {
+    const auto code = how.outcome.error().code;
+    if (code == errc::internal || code == errc::too_large)
+      wrong(at.number, how.outcome.error().message());
+    if (code == errc::no_leader || code == errc::not_executed) {
+      r.not_executed = true;
+      const bool done = std::any_of(r.sides.begin() + 1, r.sides.end(),
+                                    [](const side& other) { return other.received > 0; });
+      if (s->open || done) wrong(at.number, "its opener was told that nobody took it");
+    }
+  }
+  count(r, *s, how);
+}
+
+void streams_checker::count(const record& /*r*/, const side& s, const stream_end& how) {
+  auto& tally = world_.tally;
+  if (how.outcome) return tally.hit(fault::stream_ended_well);
+  const auto& why = how.outcome.error();
+  const bool rest = how.acknowledged < s.written.size();
+  if (why.code == errc::no_leader || why.code == errc::not_executed)
+    tally.hit(fault::stream_not_taken);
+  if (why.code == errc::leadership_lost && rest) tally.hit(fault::stream_lost_leader);
+  if (why.code == errc::outcome_unknown && rest) tally.hit(fault::stream_lost_connection);
+  if (why.code == errc::timed_out) tally.hit(fault::stream_timed_out);
+  if (why.context.starts_with("no memory")) tally.hit(fault::stream_starved);
+}
+
+void streams_checker::on_gone(std::uint32_t process) {
+  for (auto at = places_.lower_bound({process, 0});
+       at != places_.end() && at->first.first == process; ++at)
+    streams_[at->second.number].sides[at->second.side].gone = true;
+}
+
+void streams_checker::on_stopped(std::uint32_t process) {
+  for (auto at = places_.lower_bound({process, 0});
+       at != places_.end() && at->first.first == process; ++at) {
+    if (!streams_[at->second.number].sides[at->second.side].ended)
+      wrong(at->second.number, fmt::format("open when p{} stopped", process));
+  }
+}
+
+void streams_checker::on_check(std::uint64_t number) {
+  const auto& r = streams_[number];
+  const auto& s = r.sides[0];
+  if (s.ended || s.gone) return;
+  const auto& story = lives_.of(s.process);
+  if (story.paused_since != forever || story.disturbed > world_.now - slack) {
+    world_.plan(world_.now + slack, event_kind::stream_check, 0, number);
+    return;
+  }
+  if (!s.open && r.taken_by + slack <= world_.now) wrong(number, "neither taken nor over in time");
+  if (r.over_by != forever && r.over_by + slack <= world_.now) wrong(number, "not over in time");
+}
+
+}  // namespace hedgerow::sim

@@ -1,0 +1,109 @@
+#pragma once
+// Streams: what each end's user is told, against what both users have done.
+//
+// Messages arrive in order, without a gap, once, and at one acceptor only; what is acknowledged was
+// consumed; nothing is offered or handed to the user of a node that may not act under the stream's
+// token (R1); each end that was told of a stream hears one end, and by its deadline; "not executed"
+// is true; nobody breaks the protocol or holds more than windows allow.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <hedgerow/stream.h>
+
+#include "core/messaging/streams.h"
+#include "sim/checkers/acts_checker.h"
+#include "sim/kernel.h"
+#include "sim/lives.h"
+
+namespace hedgerow::sim {
+
+class streams_checker {
+ public:
+  streams_checker(kernel& world, const acts_checker& acts, const lives& all)
+      : world_(world), acts_(acts), lives_(all) {}
+
+  // What a user does. Ends are known by their process and the engine's id.
+
+  // It will be opened; its number, which goes into the metadata under number_key. Taken by
+  // `taken_by`, over by `over_by` (true times; forever: no limit).
+  std::uint64_t begin(std::uint32_t process, core::stream_id id, message::request_kind kind,
+                      true_time taken_by, true_time over_by);
+  // The next message of this end, of about that many bytes.
+  std::string write(std::uint32_t process, core::stream_id id, std::size_t size);
+  void finish(std::uint32_t process, core::stream_id id);
+  // A message of that many bytes.
+  void consume(std::uint32_t process, core::stream_id id, std::size_t size);
+
+  // What it is told.
+  void on_offered(std::uint32_t process, core::stream_id id, const core::stream_offer& what);
+  void on_open(std::uint32_t process, core::stream_id id, const std::string& from,
+               fencing_token token);
+  void on_message(std::uint32_t process, core::stream_id id, std::string_view message);
+  void on_finished(std::uint32_t process, core::stream_id id);
+  void on_acknowledged(std::uint32_t process, core::stream_id id, std::uint64_t messages);
+  void on_end(std::uint32_t process, core::stream_id id, const stream_end& how);
+
+  // Its process is gone; the engine says that everything has ended; stream_check.
+  void on_gone(std::uint32_t process);
+  void on_stopped(std::uint32_t process);
+  void on_check(std::uint64_t number);
+
+  std::uint64_t ended_well() const { return ended_well_; }
+
+  static constexpr const char* number_key = "number";
+
+ private:
+  struct side {
+    std::uint32_t process = 0;
+    bool open = false;
+    bool ended = false;
+    bool gone = false;
+    fencing_token token = 0;
+    std::vector<std::size_t> written;  // sizes
+    bool finish = false;
+    bool finished = false;
+    std::size_t from = none;  // the side whose messages it has received
+    std::uint64_t received = 0;
+    std::uint64_t consumed = 0;
+    std::size_t unread_bytes = 0;  // with lengths
+    std::uint64_t acknowledged = 0;
+  };
+  // The opener is the first side; then those that took it, in their order.
+  struct record {
+    message::request_kind kind = message::request_kind::send;
+    std::vector<side> sides;
+    bool not_executed = false;  // as its opener was told
+    true_time taken_by = forever;
+    true_time over_by = forever;
+  };
+  struct place {
+    std::uint64_t number = 0;
+    std::size_t side = 0;
+  };
+
+  static constexpr std::size_t none = SIZE_MAX;
+
+  void wrong(std::uint64_t number, const std::string& text);
+  // The end, which has not ended; or nullptr, and that is a violation.
+  side* find(std::uint32_t process, core::stream_id id, std::string_view what);
+  const place& place_of(std::uint32_t process, core::stream_id id) const {
+    return places_.at({process, id});
+  }
+  // Consumed at the other side, of what this one has written.
+  std::uint64_t consumed_of(const record& r, std::size_t side) const;
+  void count(const record& r, const side& s, const stream_end& how);
+
+  kernel& world_;
+  const acts_checker& acts_;
+  const lives& lives_;
+  std::vector<record> streams_;
+  std::map<std::pair<std::uint32_t, core::stream_id>, place> places_;
+  std::uint64_t ended_well_ = 0;
+};
+
+}  // namespace hedgerow::sim
