@@ -38,6 +38,9 @@ class client {
   std::chrono::milliseconds view_age() const;
   leader_info leader() const;
 
+  // As node::reload_security.
+  result<void> reload_security();
+
   void stop();
 
  private:

@@ -256,6 +256,44 @@ TEST_F(security, secrets_roll_without_a_cut) {
   EXPECT_TRUE(until([&] { return bob.heard.size() == 2; }));
 }
 
+// Streams make a connection busy (ports/transport.h).
+TEST_F(security, a_busy_connection_outlives_its_secret_for_a_while) {
+  node ann("ann");
+  node bob("bob");
+  const auto old_one = new_secret();
+  const auto new_one = new_secret();
+  ann.listen(loop, with_secret("a", new_one + "\n" + old_one));
+  bob.listen(loop, with_secret("b", old_one + "\n" + new_one));
+  const auto by_bob = join(bob, ann).first;
+  bob.net->set_busy(by_bob, true);
+  with_secret("b", new_one);
+  ASSERT_TRUE(bob.net->reload_security());
+  EXPECT_EQ(bob.retired, std::vector{by_bob});
+  const boot_time wait = boot_now() + milliseconds(1500);
+  ASSERT_TRUE(until([&] { return boot_now() > wait; }));
+  EXPECT_TRUE(bob.closed.empty());
+  bob.net->set_busy(by_bob, false);
+  ASSERT_TRUE(until([&] { return bob.closed.size() == 1; }));
+  EXPECT_EQ(bob.closed[0].first, by_bob);
+}
+
+TEST_F(security, and_not_for_ever) {
+  node ann("ann");
+  node bob("bob");
+  const auto old_one = new_secret();
+  const auto new_one = new_secret();
+  ann.listen(loop, with_secret("a", new_one + "\n" + old_one));
+  auto hurried = with_secret("b", old_one + "\n" + new_one);
+  hurried.retired_max = milliseconds(1);
+  bob.listen(loop, std::move(hurried));
+  const auto by_bob = join(bob, ann).first;
+  bob.net->set_busy(by_bob, true);
+  with_secret("b", new_one);
+  ASSERT_TRUE(bob.net->reload_security());
+  ASSERT_TRUE(until([&] { return bob.closed.size() == 1; }));
+  EXPECT_TRUE(has(bob.closed[0].second, "out of use")) << bob.closed[0].second;
+}
+
 TEST_F(security, a_bad_file_leaves_the_old_secret_in_use) {
   node ann("ann");
   node bob("bob");

@@ -47,6 +47,7 @@ class session_host {
     nanoseconds handshake_timeout{};
     nanoseconds stall_timeout{};
     nanoseconds linger{};
+    nanoseconds retired_max{};
     bool allow_non_loopback = false;
   };
 

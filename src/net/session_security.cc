@@ -13,8 +13,6 @@ namespace {
 
 // An accepted connection is left to who dialled it for so long: it has a file of its own to read.
 constexpr auto accepted_grace = seconds(30);
-// Requests that are under way, and streams, have so long.
-constexpr auto retired_max = seconds(60);
 constexpr const char* retired_text = "the secret or certificate of this connection is out of use";
 
 }  // namespace
@@ -79,7 +77,7 @@ void session::end_retired(boot_time now) {
   const nanoseconds age = now - retired_at_;
   const bool busy = busy_ || asked_ > 0 || owed_ > 0 || !queue_.empty();
   const bool due = dialer_ ? !busy : !busy && age >= accepted_grace;
-  if (due || age >= retired_max) over({ending::kind::closed, {}, {}, retired_text});
+  if (due || age >= host_.options().retired_max) over({ending::kind::closed, {}, {}, retired_text});
 }
 
 }  // namespace hedgerow::net

@@ -62,6 +62,7 @@ class transport::impl final : public session_host, public turn_hook {
                   limits_.handshake_timeout,
                   limits_.stall_timeout,
                   limits_.linger,
+                  limits_.retired_max,
                   limits_.allow_non_loopback || security->current() != nullptr},
         security_(std::move(security)),
         books_(log),

@@ -50,6 +50,8 @@ struct transport_options {
   // this.
   nanoseconds stall_timeout = seconds(10);
   nanoseconds linger = seconds(1);  // of a closed connection that has something to write
+  // What is under way on a connection whose secret or certificate is out of use has so long.
+  nanoseconds retired_max = seconds(60);
 };
 
 class transport final : public ports::transport {

@@ -69,6 +69,12 @@ class client::impl final : public engine::client_listener {
     if (!post([promise, question] { promise->set_value(question()); })) return question();
     return promise->get_future().get();
   }
+  result<void> reload_security() const {
+    return ask<result<void>>([this]() -> result<void> {
+      if (!transport_) return fail(errc::stopped, "this client was stopped");
+      return transport_->reload_security();
+    });
+  }
   view_ptr view() const {
     const std::lock_guard hold(lock_);
     return view_;
@@ -300,6 +306,9 @@ milliseconds client::view_age() const {
 }
 leader_info client::leader() const {
   return impl_->leader();
+}
+result<void> client::reload_security() {
+  return impl_->reload_security();
 }
 void client::stop() {
   impl_->stop();
