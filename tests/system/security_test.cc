@@ -87,8 +87,12 @@ TEST_F(secured, secrets_are_made_by_the_command) {
 TEST_F(secured, every_command_needs_the_secret) {
   form({"a", "b"});
   const auto other = write("other.secret", new_secret());
-  for (const arguments& command : std::initializer_list<arguments>{
-           {"members"}, {"leader"}, {"send", "x"}, {"broadcast", "x"}}) {
+  for (const arguments& command : std::initializer_list<arguments>{{"members"},
+                                                                   {"leader"},
+                                                                   {"send", "x"},
+                                                                   {"broadcast", "x"},
+                                                                   {"stream"},
+                                                                   {"stream", "--all"}}) {
     EXPECT_EQ(run(command, file).code, 0) << command[0];
     arguments given = command;
     given.insert(given.end(), {"--timeout", "700ms"});
@@ -102,6 +106,20 @@ TEST_F(secured, every_command_needs_the_secret) {
   EXPECT_TRUE(
       has(group["a"].itself().err() + group["b"].itself().err(), "handshakes_wrong_secret"));
   EXPECT_TRUE(has(group["a"].itself().err() + group["b"].itself().err(), "handshakes_plain"));
+}
+
+TEST_F(secured, streams_carry_every_line) {
+  form({"a", "b"});
+  std::string lines;
+  std::string echoes;
+  for (std::size_t i = 0; i < 20'000; ++i) {
+    const auto line = fmt::format("{} {}\n", i, std::string(i % 300, 'x'));
+    lines += line;
+    echoes += group.leader()->name() + ": " + line;
+  }
+  const outcome done = group.run({"stream", "--secret-file", file}, lines);
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_TRUE(done.out == echoes);
 }
 
 TEST_F(secured, an_agent_with_another_secret_stays_outside) {
