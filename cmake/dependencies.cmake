@@ -10,19 +10,17 @@ find_package(SQLite3 REQUIRED)
 find_package(PostgreSQL REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(OpenSSL REQUIRED)
-find_package(Boost 1.74 REQUIRED)
-
-# Asio without coroutines: gcc 12 miscompiles them, and Boost 1.74 does not even compile as C++20
-# there with them. Compiled once, in src/net, instead of in every file that includes it.
-add_library(hedgerow_asio INTERFACE)
-target_link_libraries(hedgerow_asio INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(
-  hedgerow_asio INTERFACE BOOST_ASIO_DISABLE_CO_AWAIT BOOST_ASIO_NO_DEPRECATED
-                          BOOST_ASIO_SEPARATE_COMPILATION)
 
 if(HEDGEROW_PROGRAMS)
   find_package(CLI11 REQUIRED)
   find_package(benchmark REQUIRED)
+  # Of a benchmark that speaks HTTP. Without coroutines: Boost 1.74 does not compile as C++20 with
+  # them and gcc 12.
+  find_package(Boost 1.74 REQUIRED)
+  add_library(hedgerow_asio INTERFACE)
+  target_link_libraries(hedgerow_asio INTERFACE Boost::headers Threads::Threads)
+  target_compile_definitions(hedgerow_asio INTERFACE BOOST_ASIO_DISABLE_CO_AWAIT
+                                                     BOOST_ASIO_NO_DEPRECATED)
 endif()
 if(HEDGEROW_TESTS)
   find_package(GTest REQUIRED)

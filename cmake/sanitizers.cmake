@@ -10,7 +10,7 @@ if(HEDGEROW_SANITIZE)
     add_compile_options(-fno-sanitize=vptr)
   endif()
   if(HEDGEROW_SANITIZE STREQUAL "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # Asio uses fences, which TSan does not follow; gcc warns of each.
+    # Asio, in a benchmark, uses fences, which TSan does not follow; gcc warns of each.
     add_compile_options(-Wno-tsan)
   endif()
 endif()

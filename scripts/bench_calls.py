@@ -1,9 +1,8 @@
-"""What a call costs: the leadership check and the clock below it, and a message to the leader."""
+"""What the leadership check costs, and the clock below it."""
 
 import json
-import os
 
-from bench_table import Table, measure, micro_seconds
+from bench_table import Table, measure
 
 
 def check(table: Table):
@@ -22,21 +21,3 @@ def check(table: Table):
         own = found[f"{name}_median"]
         table.add(f"{what} from a ClockBound segment", f"{own:.0f} ns", beside,
                   f"reported ({own / two:.2f} x)", None)
-
-
-def messages(table: Table):
-    # Where the scheduler puts the two processes changes a round trip more than what they do.
-    cores = sorted(os.sched_getaffinity(0))
-    places = [("on one core", cores[0], cores[0])]
-    if len(cores) > 1:
-        places.append(("a core each", cores[0], cores[1]))
-    for where, servers, caller in places:
-        table.progress(f"round trips, {where}")
-        out = measure("round-trip", str(servers), str(caller))
-        bare, callback, blocking = (json.loads(line)["p50_ns"] for line in out.splitlines())
-        table.add(f"send of 64 bytes, callback, on the loop, {where}", micro_seconds(callback),
-                  f"bare epoll echo {micro_seconds(bare)}",
-                  f"<= 1.3 x ({callback / bare:.2f} x)", callback <= 1.3 * bare)
-        table.add(f"send of 64 bytes, blocking, on the pool, {where}", micro_seconds(blocking),
-                  f"bare epoll echo {micro_seconds(bare)}",
-                  f"reported ({blocking / bare:.2f} x)", None)

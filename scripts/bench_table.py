@@ -47,7 +47,8 @@ class Table:
             print(json.dumps(dict(zip(("what", "figure", "yardstick", "goal", "reached"),
                                       self.rows[-1]))), flush=True)
         else:
-            print(f"{what:<62}{figure:>10}  {yardstick:<36}{goal:<22}{mark}".rstrip(), flush=True)
+            print(f"{what:<62} {figure:>10}  {yardstick:<36}  {goal:<22}  {mark}".rstrip(),
+                  flush=True)
 
     def markdown(self) -> str:
         lines = ["| What | Figure | Yardstick in the same run | Goal | Reached |",

@@ -1,13 +1,21 @@
 #pragma once
 // Fixed-width integers in bytes, least significant first, on any machine.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 namespace hedgerow::base {
 
 template <class Unsigned>
 constexpr void store(char* out, Unsigned value) {
+  // gcc 12 makes eight steps of the loop.
+  if (std::endian::native == std::endian::little && !std::is_constant_evaluated()) {
+    std::memcpy(out, &value, sizeof value);
+    return;
+  }
   for (std::size_t i = 0; i < sizeof(Unsigned); ++i) {
     out[i] = static_cast<char>(static_cast<unsigned char>(value >> (8 * i)));
   }
@@ -16,6 +24,10 @@ constexpr void store(char* out, Unsigned value) {
 template <class Unsigned>
 constexpr Unsigned load(const char* in) {
   Unsigned value = 0;
+  if (std::endian::native == std::endian::little && !std::is_constant_evaluated()) {
+    std::memcpy(&value, in, sizeof value);
+    return value;
+  }
   for (std::size_t i = 0; i < sizeof(Unsigned); ++i) {
     value |= static_cast<Unsigned>(static_cast<unsigned char>(in[i])) << (8 * i);
   }

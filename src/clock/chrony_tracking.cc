@@ -107,6 +107,10 @@ clock_bound bound_of(const tracking& t, const clock_reads& asked,
   if (since < 0) return no_bound(bound_fault::stepped);
   const double own = t.root_delay / 2 + t.root_dispersion + std::abs(t.current_correction);
   if (own * 1e9 > static_cast<double>(bound_max_ns)) return no_bound(bound_fault::not_synchronized);
+  // Both are small enough for their sum.
+  const std::int64_t bound_ns =
+      static_cast<std::int64_t>(std::ceil(own * 1e9)) + growth_ns(since, extra_dispersion_ppb);
+  if (bound_ns > bound_max_ns) return no_bound(bound_fault::not_synchronized);
   const bool stale =
       static_cast<double>(since - reference_fuzz_ns) > intervals_max * t.last_update_interval * 1e9;
   if (stale && !synchronized_before) return no_bound(bound_fault::never_synchronized);
@@ -114,8 +118,7 @@ clock_bound bound_of(const tracking& t, const clock_reads& asked,
   b.as_of_ns = asked.mono_ns;
   b.void_after_ns = asked.mono_ns + void_after_ns;
   b.measured_ns = asked.mono_ns - since;
-  b.bound_ns =
-      static_cast<std::int64_t>(std::ceil(own * 1e9)) + growth_ns(since, extra_dispersion_ppb);
+  b.bound_ns = bound_ns;
   b.max_drift_ppb = drift_ppb;
   b.status = stale ? clock_status::free_running : clock_status::synchronized;
   b.fault = bound_fault::none;

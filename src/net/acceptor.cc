@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -26,7 +25,7 @@ namespace {
 constexpr int backlog = 4096;
 constexpr int accepts_per_turn = 64;
 constexpr rlim_t reserved_descriptors_max = 64;
-constexpr auto pause_length = std::chrono::milliseconds(50);
+constexpr auto pause_length = milliseconds(50);
 
 std::string text_of(int error) {
   return std::system_category().message(error);
@@ -45,13 +44,13 @@ bool is_scarce(int handle) {
   return static_cast<rlim_t>(handle) >= limit.rlim_cur - reserve;
 }
 
-result<tcp::endpoint> resolve(const host_port& wanted) {
+result<endpoint> resolve(const host_port& wanted) {
   const name_answer answer = look_up(wanted.host);
   if (answer.addresses.empty()) {
     return fail(errc::invalid_argument,
                 fmt::format("cannot resolve --listen {}: {}", wanted.host, answer.error));
   }
-  return tcp::endpoint(answer.addresses.front(), wanted.port);
+  return endpoint{answer.addresses.front(), wanted.port};
 }
 
 tl::unexpected<error> cannot_listen(const std::string& at, int why) {
@@ -74,17 +73,18 @@ tl::unexpected<error> cannot_listen(const std::string& at, int why) {
 }
 
 // 0 or errno.
-int bind_and_listen(int handle, const tcp::endpoint& at) {
+int bind_and_listen(int handle, const endpoint& at) {
   // Lets a restarted process have its port back while old connections are still in TIME_WAIT. On
   // Linux it does not let two processes listen on the same port.
   const int on = 1;
   if (setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return errno;
   // [::] is every address of both families, whatever the system's default is.
   const int off = 0;
-  if (at.protocol() == tcp::v6() &&
+  if (at.host.family() == AF_INET6 &&
       setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
     return errno;
-  if (::bind(handle, at.data(), static_cast<socklen_t>(at.size())) != 0) return errno;
+  const socket_address where(at);
+  if (::bind(handle, where.data(), where.size()) != 0) return errno;
   if (::listen(handle, backlog) != 0) return errno;
   return 0;
 }
@@ -96,7 +96,7 @@ result<listening_socket> listen_on(event_loop::impl& loop, const listen_options&
   if (!wanted) return tl::unexpected<error>(wanted.error());
   const auto at = resolve(*wanted);
   if (!at) return tl::unexpected<error>(at.error());
-  if (!is_loopback(at->address()) && !options.allow_non_loopback) {
+  if (!is_loopback(at->host) && !options.allow_non_loopback) {
     return fail(
         errc::invalid_argument,
         fmt::format("plain text is for loopback only; to listen on {} give --secret-file or "
@@ -104,28 +104,26 @@ result<listening_socket> listen_on(event_loop::impl& loop, const listen_options&
                     "--insecure",
                     options.listen));
   }
-  const int handle = open_socket(at->protocol().family());
+  const int handle = open_socket(at->host.family());
   if (handle < 0) return cannot_listen(options.listen, errno);
-  listening_socket out{tcp::acceptor(loop.context), {}};
-  boost_error failed;
-  out.socket.assign(at->protocol(), handle, failed);
-  if (failed) {
+  auto socket = loop_socket::adopt(loop, handle);
+  if (!socket) {
     ::close(handle);
-    return cannot_listen(options.listen, failed.value());
+    return cannot_listen(options.listen, socket.error());
   }
   if (const int wrong = bind_and_listen(handle, *at)) return cannot_listen(options.listen, wrong);
-  auto address = advertised(options.advertise, options.route_to, out.socket.local_endpoint());
+  const auto bound = local_end(handle);
+  if (!bound) return cannot_listen(options.listen, errno);
+  auto address = advertised(options.advertise, options.route_to, *bound);
   if (!address) return tl::unexpected<error>(address.error());
-  out.address = std::move(*address);
-  return out;
+  return listening_socket{std::move(*socket), std::move(*address)};
 }
 
-acceptor::acceptor(event_loop::impl& loop, tcp::acceptor socket, bookkeeper& books,
+acceptor::acceptor(event_loop::impl& loop, loop_socket socket, bookkeeper& books,
                    std::function<bool(bool)> wanted, std::string farewell, handler accepted)
     : loop_(loop),
-      protocol_(socket.local_endpoint().protocol()),
       socket_(std::move(socket)),
-      pause_(loop.context),
+      pause_(loop),
       wanted_(std::move(wanted)),
       farewell_(std::move(farewell)),
       accepted_(std::move(accepted)),
@@ -137,52 +135,44 @@ acceptor::~acceptor() {
 }
 
 void acceptor::start() {
-  wait();
+  socket_.serve(shared_from_this());
+  socket_.want_read();
 }
 
 void acceptor::stop() {
-  boost_error ignored;
-  socket_.close(ignored);
   pause_.cancel();
+  socket_.close();
 }
 
-void acceptor::wait() {
-  socket_.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](const boost_error&) {
-    if (self->socket_.is_open()) self->accept_some();
-  });
-}
-
-void acceptor::accept_some() {
+void acceptor::on_readable() {
   step next = step::again;
-  loop_.turn([&] {
-    for (int i = 0; i < accepts_per_turn && next == step::again && socket_.is_open(); ++i) {
-      next = accept_one();
-    }
-  });
+  for (int i = 0; i < accepts_per_turn && next == step::again && socket_.is_open(); ++i)
+    next = accept_one();
   if (!socket_.is_open()) return;
   if (next == step::pause) {
-    pause();
+    pause_.set(boot_now() + pause_length, weak_from_this());
   } else {
-    wait();
+    socket_.want_read();
   }
 }
 
+void acceptor::on_due() {
+  socket_.want_read();
+}
+
 acceptor::step acceptor::accept_one() {
-  const int handle =
-      ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int handle = ::accept4(socket_.handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (handle >= 0) {
     if (!wanted_(is_scarce(handle))) {
       refuse(handle, "too many connections");
       return step::again;
     }
-    tcp::socket socket(loop_.context);
-    boost_error failed;
-    socket.assign(protocol_, handle, failed);
-    if (failed) {
+    auto socket = loop_socket::adopt(loop_, handle);
+    if (!socket) {
       turn_away(handle);
       return step::pause;
     }
-    accepted_(std::move(socket));
+    accepted_(std::move(*socket));
     return step::again;
   }
   switch (errno) {
@@ -206,19 +196,12 @@ acceptor::step acceptor::accept_one() {
 
 acceptor::step acceptor::out_of_descriptors(int error) {
   if (spare_ >= 0) ::close(spare_);
-  const int handle = ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+  const int handle = ::accept4(socket_.handle(), nullptr, nullptr, SOCK_CLOEXEC);
   books_.note(occurrence::descriptors_exhausted, handle >= 0 ? peer_of(handle) : "nobody",
               text_of(error));
   if (handle >= 0) refuse(handle, text_of(error));
   spare_ = open_spare();
   return handle >= 0 ? step::again : step::pause;
-}
-
-void acceptor::pause() {
-  pause_.expires_after(pause_length);
-  pause_.async_wait([self = shared_from_this()](const boost_error&) {
-    if (self->socket_.is_open()) self->wait();
-  });
 }
 
 void acceptor::refuse(int handle, std::string_view why) {

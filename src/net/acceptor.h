@@ -9,8 +9,8 @@
 #include <hedgerow/error.h>
 
 #include "net/address.h"
-#include "net/asio.h"
 #include "net/loop_impl.h"
+#include "net/loop_socket.h"
 #include "net/tally.h"
 
 namespace hedgerow::net {
@@ -24,7 +24,7 @@ struct listen_options {
 
 // Bound and listening, but not accepting yet.
 struct listening_socket {
-  tcp::acceptor socket;
+  loop_socket socket;
   std::string address;  // for others to dial
 };
 
@@ -32,16 +32,16 @@ struct listening_socket {
 // cannot be listened on; the texts say what to do instead.
 result<listening_socket> listen_on(event_loop::impl& loop, const listen_options& options);
 
-class acceptor : public std::enable_shared_from_this<acceptor> {
+class acceptor final : public waiter, public std::enable_shared_from_this<acceptor> {
  public:
-  using handler = std::function<void(tcp::socket)>;
+  using handler = std::function<void(loop_socket)>;
 
   // `wanted` is asked before a connection is handed on, `scarce` when few descriptors are left: the
   // last ones are for the node's own dials, files and handlers. Who is not wanted gets `farewell`,
   // whole bytes of a frame, and the end.
-  acceptor(event_loop::impl& loop, tcp::acceptor socket, bookkeeper& books,
+  acceptor(event_loop::impl& loop, loop_socket socket, bookkeeper& books,
            std::function<bool(bool scarce)> wanted, std::string farewell, handler accepted);
-  ~acceptor();
+  ~acceptor() override;
   acceptor(const acceptor&) = delete;
   acceptor& operator=(const acceptor&) = delete;
 
@@ -51,18 +51,16 @@ class acceptor : public std::enable_shared_from_this<acceptor> {
  private:
   enum class step { again, wait, pause };
 
-  void wait();
-  void accept_some();
+  void on_readable() override;
+  void on_due() override;
   step accept_one();
   step out_of_descriptors(int error);
-  void pause();
   void turn_away(int handle);
   void refuse(int handle, std::string_view why);
 
   event_loop::impl& loop_;
-  tcp protocol_;
-  tcp::acceptor socket_;
-  asio::steady_timer pause_;
+  loop_socket socket_;
+  deadline pause_;
   std::function<bool(bool)> wanted_;
   std::string farewell_;
   handler accepted_;

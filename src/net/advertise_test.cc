@@ -6,8 +6,8 @@
 namespace hedgerow::net {
 namespace {
 
-tcp::endpoint bound(const char* host, std::uint16_t port = 7000) {
-  return {asio::ip::make_address(host), port};
+endpoint bound(const char* host, std::uint16_t port = 7000) {
+  return {*ip_address::parse(host), port};
 }
 
 std::string text_of(const result<std::string>& outcome) {

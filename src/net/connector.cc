@@ -5,11 +5,10 @@
 #include <utility>
 
 #include <fmt/core.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/address.h"
-#include "net/ip.h"
-#include "net/stream.h"
 
 namespace hedgerow::net {
 
@@ -18,11 +17,10 @@ ports::dial_failure failure_of(int error) {
                                                       : ports::dial_failure::silent;
 }
 
-bool is_connected_to_itself(const tcp::socket& socket) {
-  boost_error gone;
-  const auto here = socket.local_endpoint(gone);
-  const auto there = socket.remote_endpoint(gone);
-  return !gone && here == there;
+bool is_connected_to_itself(int handle) {
+  const auto here = local_end(handle);
+  const auto there = remote_end(handle);
+  return here && there && *here == *there;
 }
 
 connector::connector(event_loop::impl& loop, bool allow_non_loopback, handler done)
@@ -34,18 +32,19 @@ void connector::start(const std::string& address) {
   // Linux answers a connect to port 0 with ECONNREFUSED, which proves nothing about anybody.
   if (!parsed || parsed->port == 0) {
     loop_.post([self = shared_from_this(), address] {
-      self->finish({nullptr, ports::dial_failure::silent,
-                    fmt::format("cannot connect to '{}': not an address", address), false});
+      self->finish({{},
+                    ports::dial_failure::silent,
+                    fmt::format("cannot connect to '{}': not an address", address),
+                    false});
     });
     return;
   }
-  boost_error not_literal;
-  const auto host = asio::ip::make_address(parsed->host, not_literal);
-  if (!not_literal && (allow_non_loopback_ || is_loopback(host))) {
-    left_.emplace_back(host, parsed->port);
+  const auto host = ip_address::parse(parsed->host);
+  if (host && (allow_non_loopback_ || is_loopback(*host))) {
+    left_.push_back({*host, parsed->port});
     try_next();
-  } else if (!not_literal) {
-    loop_.post([self = shared_from_this(), host, port = parsed->port] {
+  } else if (host) {
+    loop_.post([self = shared_from_this(), host = *host, port = parsed->port] {
       self->resolved({{host}, {}}, port);
     });
   } else {
@@ -59,15 +58,18 @@ void connector::start(const std::string& address) {
 void connector::resolved(const name_answer& answer, std::uint16_t port) {
   if (!done_) return;
   if (answer.addresses.empty()) {
-    finish({nullptr, ports::dial_failure::silent,
-            fmt::format("cannot resolve {}: {}", address_, answer.error), false});
+    finish({{},
+            ports::dial_failure::silent,
+            fmt::format("cannot resolve {}: {}", address_, answer.error),
+            false});
     return;
   }
   for (const auto& each : answer.addresses) {
-    if (allow_non_loopback_ || is_loopback(each)) left_.emplace(left_.begin(), each, port);
+    if (allow_non_loopback_ || is_loopback(each)) left_.insert(left_.begin(), {each, port});
   }
   if (left_.empty()) {
-    finish({nullptr, ports::dial_failure::silent,
+    finish({{},
+            ports::dial_failure::silent,
             fmt::format("plain text is for loopback only; to connect to {} give --secret-file or "
                         "certificates; unencrypted, for everybody on the way to read and to "
                         "change, say --insecure",
@@ -81,60 +83,49 @@ void connector::resolved(const name_answer& answer, std::uint16_t port) {
 void connector::cancel() {
   done_ = nullptr;
   loop_.names.cancel(lookup_);
-  boost_error ignored;
-  if (socket_) socket_->close(ignored);
+  socket_.close();
 }
 
 void connector::try_next() {
-  const tcp::endpoint target = left_.back();
+  const endpoint target = left_.back();
   left_.pop_back();
-  const int handle = open_socket(target.protocol().family());
-  int error = handle < 0 ? errno : 0;
-  socket_ = std::make_shared<tcp::socket>(loop_.context);
-  if (handle >= 0) {
-    boost_error unusable;
-    socket_->assign(target.protocol(), handle, unusable);
-    if (unusable) {
-      error = unusable.value();
-      ::close(handle);
-    }
-  }
-  if (error != 0) {
-    loop_.post([self = shared_from_this(), error] { self->failed_one(error); });
-    return;
-  }
-  socket_->async_connect(
-      target, [self = shared_from_this()](const boost_error& failed) { self->connected(failed); });
+  const int error = connect_to(target);
+  if (error != 0) loop_.post([self = shared_from_this(), error] { self->failed_one(error); });
 }
 
-void connector::connected(const boost_error& failed) {
-  if (!done_) return;
-  if (failed) {
-    failed_one(failed.value());
-    return;
-  }
-  if (is_connected_to_itself(*socket_)) {
-    failed_one(ECONNREFUSED);
-    return;
-  }
-  // Once a socket has waited to become writable, Asio wakes for that at every read, too. A fresh
-  // registration forgets it.
-  boost_error unusable;
-  const auto protocol = socket_->local_endpoint(unusable).protocol();
-  const int handle = socket_->release(unusable);
-  socket_ = std::make_shared<tcp::socket>(loop_.context);
-  socket_->assign(protocol, handle, unusable);
-  if (unusable) {
+// 0: on_writable follows; else errno.
+int connector::connect_to(const endpoint& target) {
+  const int handle = open_socket(target.host.family());
+  if (handle < 0) return errno;
+  auto socket = loop_socket::adopt(loop_, handle);
+  if (!socket) {
     ::close(handle);
-    failed_one(unusable.value());
-    return;
+    return socket.error();
   }
-  finish({std::move(socket_), ports::dial_failure::silent, {}, false});
+  const socket_address there(target);
+  if (::connect(handle, there.data(), there.size()) != 0 && errno != EINPROGRESS && errno != EINTR)
+    return errno;
+  socket_ = std::move(*socket);
+  socket_.serve(shared_from_this());
+  socket_.want_write();
+  return 0;
+}
+
+void connector::on_writable() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(socket_.handle(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error == 0 && is_connected_to_itself(socket_.handle())) error = ECONNREFUSED;
+  if (error != 0) {
+    failed_one(error);
+  } else {
+    finish({std::move(socket_), ports::dial_failure::silent, {}, false});
+  }
 }
 
 void connector::failed_one(int error) {
   if (!done_) return;
-  socket_.reset();
+  socket_.close();
   if (failure_of(error) == ports::dial_failure::silent) failure_.why = ports::dial_failure::silent;
   failure_.text =
       fmt::format("cannot connect to {}: {}", address_, std::system_category().message(error));

@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "net/asio.h"
+#include "net/ip.h"
 #include "net/loop_impl.h"
+#include "net/loop_socket.h"
 #include "net/name_lookup.h"
 #include "ports/transport.h"
 
@@ -21,12 +22,12 @@ ports::dial_failure failure_of(int error);
 
 // A port of the ephemeral range on which nobody listens can be given to the very socket that
 // connects to it; TCP then joins both ends of it. That is a refusal.
-bool is_connected_to_itself(const tcp::socket& socket);
+bool is_connected_to_itself(int handle);
 
-class connector : public std::enable_shared_from_this<connector> {
+class connector final : public waiter, public std::enable_shared_from_this<connector> {
  public:
   struct outcome {
-    std::shared_ptr<tcp::socket> socket;  // null: failed
+    loop_socket socket;  // closed: failed
     ports::dial_failure why = ports::dial_failure::silent;
     std::string text;
     bool forbidden = false;  // by this node's own options: not even tried
@@ -45,7 +46,8 @@ class connector : public std::enable_shared_from_this<connector> {
  private:
   void resolved(const name_answer& answer, std::uint16_t port);
   void try_next();
-  void connected(const boost_error& failed);
+  int connect_to(const endpoint& target);
+  void on_writable() override;
   void failed_one(int error);
   void finish(outcome result);
 
@@ -54,9 +56,9 @@ class connector : public std::enable_shared_from_this<connector> {
   handler done_;
   std::string address_;
   name_lookups::ticket lookup_ = 0;
-  std::shared_ptr<tcp::socket> socket_;
-  std::vector<tcp::endpoint> left_;  // to be tried, from the back
-  outcome failure_{nullptr, ports::dial_failure::refused, {}, false};
+  loop_socket socket_;
+  std::vector<endpoint> left_;  // to be tried, from the back
+  outcome failure_{{}, ports::dial_failure::refused, {}, false};
 };
 
 }  // namespace hedgerow::net

@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
+#include <limits>
 #include <system_error>
 #include <utility>
 
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "net/asio.h"
 #include "net/loop_impl.h"
 
 namespace hedgerow::net {
@@ -22,27 +22,92 @@ boot_time boot_now() noexcept {
   return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
 }
 
-event_loop::impl::impl() {
-  const int timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (timer < 0) throw std::system_error(errno, std::system_category(), "timerfd_create");
-  alarm.assign(timer);
-  wait_alarm();
+event_loop::impl::own_handle::own_handle(poller& sockets, int handle, const char* what,
+                                         std::function<void()> ready)
+    : sockets_(sockets), handle_(handle), ready_(std::move(ready)) {
+  int wrong = handle_ < 0 ? errno : 0;
+  if (wrong == 0) wrong = sockets_.add(handle_, slot_);
+  if (wrong != 0) {
+    if (handle_ >= 0) ::close(handle_);
+    throw std::system_error(wrong, std::system_category(), what);
+  }
+  sockets_.serve(slot_, {std::shared_ptr<void>(), this});  // it is not owned there
+  sockets_.want_read(slot_);
+}
+
+event_loop::impl::own_handle::~own_handle() {
+  sockets_.remove(slot_);
+  ::close(handle_);
+}
+
+void event_loop::impl::own_handle::on_readable() {
+  sockets_.want_read(slot_);
+  std::uint64_t count = 0;
+  // Nothing to read: a timer that was armed anew since.
+  if (read(handle_, &count, sizeof count) > 0) ready_();
+}
+
+event_loop::impl::impl()
+    : alarm(sockets, timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create",
+            [this] { on_alarm(); }),
+      bell(sockets, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd", [] {}) {}
+
+event_loop::impl::~impl() = default;
+
+void event_loop::impl::run() {
+  thread = std::this_thread::get_id();
+  while (!stopped)
+    round(-1);
+  thread = std::thread::id();
+}
+
+void event_loop::impl::run_once(nanoseconds at_most) {
+  constexpr std::int64_t ms = 1'000'000;
+  const std::int64_t whole = at_most.count() / ms + (at_most.count() % ms > 0 ? 1 : 0);
+  thread = std::this_thread::get_id();
+  if (!stopped) {
+    round(static_cast<int>(std::clamp<std::int64_t>(whole, 0, std::numeric_limits<int>::max())));
+  }
+  thread = std::thread::id();
+}
+
+void event_loop::impl::stop() {
+  stopped = true;
+  const std::uint64_t one = 1;
+  // It only fails where the bell rings already.
+  [[maybe_unused]] const auto ignored = write(bell.get(), &one, sizeof one);
+}
+
+void event_loop::impl::round(int at_most_ms) {
+  asleep = true;
+  const std::size_t ready = sockets.wait(posted ? 0 : at_most_ms);
+  asleep.store(false, std::memory_order_relaxed);
+  // The alarm's own event may be behind those of a thousand busy sockets. Behind a single one it is
+  // the next.
+  busy = ready > 1;
+  for (std::size_t i = 0; i < ready && !stopped; ++i)
+    sockets.deliver(i, [this](const auto& call) { turn(call); });
+  busy = false;
+  if (posted && !stopped) run_inbox();
 }
 
 void event_loop::impl::post(std::function<void()> task) {
-  bool first = false;
   {
     const std::lock_guard lock(inbox_mutex);
-    first = inbox.empty();
     inbox.push_back(std::move(task));
+    posted = true;
   }
-  if (first) asio::post(context, [this] { run_inbox(); });
+  // Between the loop's look at its inbox and its sleep: the bell is heard at once.
+  if (!asleep || !asleep.exchange(false)) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto ignored = write(bell.get(), &one, sizeof one);
 }
 
 void event_loop::impl::run_inbox() {
   {
     const std::lock_guard lock(inbox_mutex);
     std::swap(inbox, batch);
+    posted = false;
   }
   turn([this] {
     for (const auto& task : batch)
@@ -52,8 +117,8 @@ void event_loop::impl::run_inbox() {
 }
 
 void event_loop::impl::end_turn() {
-  // The alarm's own event may be behind those of a thousand busy sockets.
-  if (on_wake && wanted <= boot_now()) {
+  const bool look = std::exchange(alarmed, false) || busy;
+  if (look && on_wake && wanted <= boot_now()) {
     wanted = boot_time::never();
     ++depth;
     on_wake();
@@ -81,28 +146,35 @@ void event_loop::impl::arm(boot_time at) {
   itimerspec when{};
   when.it_value.tv_sec = ns / 1'000'000'000;
   when.it_value.tv_nsec = ns % 1'000'000'000;
-  timerfd_settime(alarm.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr);
-}
-
-void event_loop::impl::wait_alarm() {
-  alarm.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost_error& failed) {
-    if (failed) return;
-    on_alarm();
-    wait_alarm();
-  });
+  timerfd_settime(alarm.get(), TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
 void event_loop::impl::on_alarm() {
-  std::uint64_t fired = 0;
-  // Nothing to read: it was armed anew since.
-  if (read(alarm.native_handle(), &fired, sizeof fired) < 0) return;
   armed = boot_time::never();
-  if (wanted <= boot_now()) {
-    wanted = boot_time::never();
-    if (on_wake) turn([this] { on_wake(); });
-  } else if (wanted < armed) {
-    arm(wanted);
+  const boot_time now = boot_now();
+  while (!deadlines.empty() && deadlines.begin()->first.first <= now) {
+    deadline& due = *deadlines.begin()->second;
+    const auto who = due.who_.lock();
+    due.cancel();
+    if (who) who->on_due();
   }
+  alarmed = wanted <= now;  // at the end of this turn
+  boot_time next = alarmed ? boot_time::never() : wanted;
+  if (!deadlines.empty()) next = std::min(next, deadlines.begin()->first.first);
+  if (next < armed) arm(next);
+}
+
+void deadline::set(boot_time at, std::weak_ptr<waiter> who) {
+  cancel();
+  who_ = std::move(who);
+  key_ = {at, ++loop_.last_deadline};
+  loop_.deadlines.emplace(key_, this);
+  if (at < loop_.armed) loop_.arm(at);
+}
+
+void deadline::cancel() {
+  loop_.deadlines.erase(key_);
+  key_ = {boot_time::never(), 0};
 }
 
 event_loop::event_loop() : impl_(std::make_unique<impl>()) {}
@@ -110,19 +182,15 @@ event_loop::event_loop() : impl_(std::make_unique<impl>()) {}
 event_loop::~event_loop() = default;
 
 void event_loop::run() {
-  impl_->thread = std::this_thread::get_id();
-  impl_->context.run();
-  impl_->thread = std::thread::id();
+  impl_->run();
 }
 
 void event_loop::stop() {
-  impl_->context.stop();
+  impl_->stop();
 }
 
 void event_loop::run_once(nanoseconds at_most) {
-  impl_->thread = std::this_thread::get_id();
-  impl_->context.run_one_for(at_most);
-  impl_->thread = std::thread::id();
+  impl_->run_once(at_most);
 }
 
 void event_loop::post(std::function<void()> task) {

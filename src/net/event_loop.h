@@ -24,8 +24,8 @@ class event_loop final : public ports::timers {
   void run();
   // Thread-safe; for good.
   void stop();
-  // Waits at most this long for something to do, and does it. For programs and tests with a loop of
-  // their own, in place of run().
+  // Waits at most this long, in whole milliseconds, for something to do, and does it. For programs
+  // and tests with a loop of their own, in place of run().
   void run_once(nanoseconds at_most);
 
   // Queues a task behind all others. Thread-safe. Many posts between two turns cost one wake-up.

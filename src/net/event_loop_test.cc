@@ -126,6 +126,89 @@ TEST(event_loop, wakes_again_and_again_and_for_times_gone_by) {
   EXPECT_TRUE(until(loop, [&] { return woken == 50; }));
 }
 
+struct due_times final : waiter {
+  void on_due() override {
+    times.push_back(boot_now());
+    if (then) then();
+  }
+  std::vector<boot_time> times;
+  std::function<void()> then;
+};
+
+TEST(event_loop, tells_of_deadlines_in_their_order_and_not_before) {
+  event_loop loop;
+  const auto early = std::make_shared<due_times>();
+  const auto late = std::make_shared<due_times>();
+  deadline first(loop.internals());
+  deadline second(loop.internals());
+  const boot_time start = boot_now();
+  second.set(start + milliseconds(40), late);
+  first.set(start + milliseconds(10), early);
+  ASSERT_TRUE(until(loop, [&] { return !late->times.empty(); }));
+  ASSERT_EQ(early->times.size(), 1U);
+  EXPECT_GE(early->times[0], start + milliseconds(10));
+  EXPECT_GE(late->times[0], start + milliseconds(40));
+  // In the past, and again from within.
+  early->then = [&] {
+    EXPECT_TRUE(loop.internals().in_turn());
+    if (early->times.size() < 5) first.set({0}, early);
+  };
+  first.set({0}, early);
+  EXPECT_TRUE(until(loop, [&] { return early->times.size() == 5; }));
+  EXPECT_EQ(late->times.size(), 1U);
+}
+
+TEST(event_loop, forgets_deadlines_that_moved_or_went) {
+  event_loop loop;
+  const auto who = std::make_shared<due_times>();
+  auto nobody = std::make_shared<due_times>();
+  const boot_time start = boot_now();
+  deadline moved(loop.internals());
+  moved.set(start + milliseconds(2), who);
+  moved.set(start + milliseconds(20), who);
+  deadline cancelled(loop.internals());
+  cancelled.set(start + milliseconds(3), who);
+  cancelled.cancel();
+  deadline orphan(loop.internals());
+  orphan.set(start + milliseconds(4), nobody);
+  nobody.reset();
+  std::make_unique<deadline>(loop.internals())->set(start + milliseconds(5), who);
+  ASSERT_TRUE(until(loop, [&] { return boot_now() > start + milliseconds(40); }));
+  ASSERT_EQ(who->times.size(), 1U);
+  EXPECT_GE(who->times[0], start + milliseconds(20));
+}
+
+TEST(event_loop, keeps_deadlines_and_the_wake_up_apart) {
+  event_loop loop;
+  const auto who = std::make_shared<due_times>();
+  deadline due(loop.internals());
+  int woken = 0;
+  loop.on_wake([&] { ++woken; });
+  const boot_time start = boot_now();
+  due.set(start + milliseconds(10), who);
+  loop.wake_at(start + milliseconds(20));
+  ASSERT_TRUE(until(loop, [&] { return woken == 1; }));
+  EXPECT_EQ(who->times.size(), 1U);
+  loop.wake_at(boot_now() + milliseconds(5));
+  due.set(boot_now() + milliseconds(15), who);
+  ASSERT_TRUE(until(loop, [&] { return who->times.size() == 2; }));
+  EXPECT_EQ(woken, 2);
+}
+
+TEST(event_loop, is_woken_by_a_post_however_it_falls) {
+  event_loop loop;
+  std::thread other([&] { loop.run(); });
+  std::atomic<int> done = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    loop.post([&] { ++done; });
+    while (done <= i)
+      std::this_thread::yield();  // a post that is not heard hangs here
+  }
+  loop.stop();
+  other.join();
+  EXPECT_EQ(done, 20'000);
+}
+
 TEST(event_loop, ends_every_outermost_turn_once) {
   event_loop loop;
   struct counter final : turn_hook {

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include <netdb.h>
-#include <netinet/in.h>
 
 #include "net/loop_impl.h"
 
@@ -20,25 +18,10 @@ name_answer failed(std::string why) {
   return {{}, std::move(why)};
 }
 
-asio::ip::address address_of(const addrinfo& entry) {
-  if (entry.ai_family == AF_INET) {
-    sockaddr_in in{};
-    std::memcpy(&in, entry.ai_addr, sizeof in);
-    return asio::ip::address_v4(ntohl(in.sin_addr.s_addr));
-  }
-  sockaddr_in6 in{};
-  std::memcpy(&in, entry.ai_addr, sizeof in);
-  asio::ip::address_v6::bytes_type bytes;
-  std::memcpy(bytes.data(), &in.sin6_addr, bytes.size());
-  return asio::ip::address_v6(bytes, in.sin6_scope_id);
-}
-
 }  // namespace
 
 name_answer look_up(const std::string& host) {
-  boost_error not_literal;
-  const auto literal = asio::ip::make_address(host, not_literal);
-  if (!not_literal) return {{literal}, {}};
+  if (const auto literal = ip_address::parse(host)) return {{*literal}, {}};
   // The resolver would read up to the zero byte.
   if (host.find('\0') != std::string::npos) return failed("not a host name");
   addrinfo wanted{};
@@ -50,8 +33,7 @@ name_answer look_up(const std::string& host) {
   if (wrong != 0) return failed(gai_strerror(wrong));
   name_answer out;
   for (const addrinfo* each = first; each != nullptr; each = each->ai_next) {
-    if (each->ai_family == AF_INET || each->ai_family == AF_INET6)
-      out.addresses.push_back(address_of(*each));
+    if (const auto at = endpoint_of(each->ai_addr)) out.addresses.push_back(at->host);
   }
   freeaddrinfo(first);
   if (out.addresses.empty()) out.error = "it has no address";

@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "net/asio.h"
 #include "net/event_loop.h"
+#include "net/ip.h"
 
 namespace hedgerow::net {
 
 struct name_answer {
-  std::vector<asio::ip::address> addresses;  // best first; empty: failed
+  std::vector<ip_address> addresses;  // best first; empty: failed
   std::string error;
 };
 

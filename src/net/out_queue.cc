@@ -104,27 +104,31 @@ std::size_t out_queue::gather(std::span<iovec> pieces) const {
 
 void out_queue::sent(std::size_t count) {
   while (count > 0) {
-    if (!current_) {
-      // As gather() has it.
-      auto& from = *std::find_if(lanes_.begin(), lanes_.end(),
-                                 [](const queued& each) { return !each.chunks.empty(); });
-      current_ = std::move(from.chunks.front());
-      from.chunks.pop_front();
+    if (current_) {
+      if (is_written(*current_, count)) current_.reset();
+      continue;
     }
-    const std::size_t now = std::min(count, current_->size() - current_->done);
-    current_->done += now;
-    count -= now;
-    of(current_->lane).bytes -= now;
-    if (current_->done == current_->size()) finish_current();
+    // As gather() has it.
+    auto& chunks = std::find_if(lanes_.begin(), lanes_.end(), [](const queued& each) {
+                     return !each.chunks.empty();
+                   })->chunks;
+    if (!is_written(chunks.front(), count)) current_ = std::move(chunks.front());
+    chunks.pop_front();
   }
 }
 
-void out_queue::finish_current() {
-  held_ -= current_->held;
-  data_ -= current_->data;
-  drained_ += current_->data;
-  if (current_->text.capacity() <= 2 * shared_chunk_bytes) spare_ = std::move(current_->text);
-  current_.reset();
+// Whether nothing of it is left; takes what has left from `count`.
+bool out_queue::is_written(chunk& one, std::size_t& count) {
+  const std::size_t now = std::min(count, one.size() - one.done);
+  one.done += now;
+  count -= now;
+  of(one.lane).bytes -= now;
+  if (one.done < one.size()) return false;
+  held_ -= one.held;
+  data_ -= one.data;
+  drained_ += one.data;
+  if (one.text.capacity() <= 2 * shared_chunk_bytes) spare_ = std::move(one.text);
+  return true;
 }
 
 }  // namespace hedgerow::net

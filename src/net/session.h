@@ -12,7 +12,6 @@
 
 #include <hedgerow/error.h>
 
-#include "net/asio.h"
 #include "net/connector.h"
 #include "net/loop_impl.h"
 #include "net/out_queue.h"
@@ -67,6 +66,8 @@ class session_host {
   virtual void wants_watch() = 0;
   // Asks for a flush() at the end of this turn.
   virtual void wants_flush(std::shared_ptr<session> who) = 0;
+  // In the middle of a turn: a flush() now of all that want one.
+  virtual void flush_now() = 0;
   // Asks for a take_drained() at the end of this turn.
   virtual void has_drained(std::shared_ptr<session> who) = 0;
   virtual void on_session_open(session& who, const ports::peer& other) = 0;
@@ -77,14 +78,14 @@ class session_host {
   virtual void on_session_over(session& who, const ending& how) = 0;
 };
 
-class session : public std::enable_shared_from_this<session> {
+class session final : public waiter, public std::enable_shared_from_this<session> {
  public:
   // The host must outlive the session, up to its drop() or its end.
   session(event_loop::impl& loop, session_host& host, ports::connection_id id);
 
   // One of these, once.
   void dial(const std::string& address, const incarnation& expected, nanoseconds patience);
-  void accept(tcp::socket socket);
+  void accept(loop_socket socket);
   void give_up(const std::string& why);  // a dial that is not even tried
 
   ports::connection_id id() const { return id_; }
@@ -126,12 +127,12 @@ class session : public std::enable_shared_from_this<session> {
  private:
   enum class state : std::uint8_t { connecting, greeting, open, closing, closed };
 
-  void begin(tcp::socket socket);
+  void begin(loop_socket socket);
   void connected(connector::outcome result);
   void write_some();
-  void wait_readable();
-  void wait_writable();
-  void on_readable();
+  void on_readable() override;
+  void on_writable() override;
+  void on_due() override;
   void watch_reading(std::size_t arrived);
   void update_held();
   bool read_some();
@@ -154,7 +155,6 @@ class session : public std::enable_shared_from_this<session> {
   void opened(const ports::peer& other);
 
   void set_deadline(nanoseconds from_now);
-  void on_deadline();
   void lost(int error);
   void dial_failed(ports::dial_failure why, std::string text,
                    std::optional<ports::peer> actual = std::nullopt);
@@ -182,7 +182,7 @@ class session : public std::enable_shared_from_this<session> {
   std::string address_;  // dialed
   std::shared_ptr<connector> connector_;
   std::optional<stream> stream_;
-  asio::steady_timer timer_;
+  deadline deadline_;
   wire::frame_reader reader_;
   out_queue queue_;
 };

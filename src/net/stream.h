@@ -10,8 +10,8 @@
 
 #include <sys/uio.h>
 
-#include "net/asio.h"
 #include "net/io_outcome.h"
+#include "net/loop_socket.h"
 #include "net/tls_link.h"
 
 namespace hedgerow::net {
@@ -21,7 +21,7 @@ std::string peer_of(int handle);
 
 class stream {
  public:
-  explicit stream(tcp::socket socket) : socket_(std::move(socket)) {}
+  explicit stream(loop_socket socket) : socket_(std::move(socket)) {}
 
   // Small writes leave at once, and little of what is written waits in the kernel, where control
   // frames could not overtake it any more. A peer whose host is gone is noticed in 90 s.
@@ -47,15 +47,10 @@ class stream {
   io_outcome read(std::span<char> into);
   io_outcome write(std::span<const iovec> pieces);
 
-  // Handler: void(const boost_error&). At most one wait for each at a time; waiting does not try.
-  template <class Handler>
-  void wait_readable(Handler handler) {
-    socket_.async_wait(tcp::socket::wait_read, std::move(handler));
-  }
-  template <class Handler>
-  void wait_writable(Handler handler) {
-    socket_.async_wait(tcp::socket::wait_write, std::move(handler));
-  }
+  // Who hears when it can be read or written: see loop_socket.
+  void serve(std::shared_ptr<waiter> who) { socket_.serve(std::move(who)); }
+  void want_read() { socket_.want_read(); }
+  void want_write() { socket_.want_write(); }
 
   void end_writing();  // the other side reads what was written, then the end
   void end_both();     // reads see what has arrived, then the end
@@ -64,13 +59,10 @@ class stream {
   void close();
 
  private:
-  int handle() const { return const_cast<tcp::socket&>(socket_).native_handle(); }
+  int handle() const { return socket_.handle(); }
 
-  tcp::socket socket_;
+  loop_socket socket_;
   std::unique_ptr<tls_link> tls_;
 };
-
-// A non-blocking socket that programs started later do not inherit; -1 and errno.
-int open_socket(int family);
 
 }  // namespace hedgerow::net

@@ -5,10 +5,13 @@
 namespace hedgerow::net {
 
 sweep::sweep(event_loop::impl& loop, nanoseconds period, std::function<bool(bool)> work)
-    : loop_(loop), period_(period), work_(std::move(work)), timer_(loop.context) {}
+    : loop_(loop), period_(period), work_(std::move(work)), deadline_(loop) {}
 
 void sweep::want() {
-  if (!waiting_ && work_) wait();
+  if (waiting_ || !work_) return;
+  waiting_ = true;
+  due_ = boot_now() + period_;
+  deadline_.set(due_, weak_from_this());
 }
 
 void sweep::soon() {
@@ -21,24 +24,13 @@ void sweep::soon() {
 
 void sweep::stop() {
   work_ = nullptr;
-  timer_.cancel();
+  deadline_.cancel();
 }
 
-void sweep::wait() {
-  waiting_ = true;
-  due_ = boot_now() + period_;
-  timer_.expires_after(period_);
-  timer_.async_wait([self = shared_from_this()](const boost_error& cancelled) {
-    self->waiting_ = false;
-    if (!cancelled && self->work_) self->run();
-  });
-}
-
-void sweep::run() {
+void sweep::on_due() {
+  waiting_ = false;
   const bool paused = boot_now() - due_ > period_;
-  bool again = false;
-  loop_.turn([&] { again = work_(paused); });
-  if (again && work_) want();
+  if (work_(paused)) want();
 }
 
 }  // namespace hedgerow::net

@@ -5,12 +5,11 @@
 #include <functional>
 #include <memory>
 
-#include "net/asio.h"
 #include "net/loop_impl.h"
 
 namespace hedgerow::net {
 
-class sweep : public std::enable_shared_from_this<sweep> {
+class sweep final : public waiter, public std::enable_shared_from_this<sweep> {
  public:
   // `work` says whether it wants to run again. `paused`: this process did not run for a while
   // before, so that what it has not heard proves nothing.
@@ -22,13 +21,12 @@ class sweep : public std::enable_shared_from_this<sweep> {
   void stop();
 
  private:
-  void wait();
-  void run();
+  void on_due() override;
 
   event_loop::impl& loop_;
   nanoseconds period_;
   std::function<bool(bool)> work_;
-  asio::steady_timer timer_;
+  deadline deadline_;
   boot_time due_ = boot_time::never();
   bool waiting_ = false;
   bool posted_ = false;

@@ -97,7 +97,7 @@ class transport::impl final : public session_host, public turn_hook {
     address_ = std::move(socket.address);
     acceptor_ = std::make_shared<acceptor>(
         loop_, std::move(socket.socket), books_, [this](bool scarce) { return make_room(scarce); },
-        farewell(is_encrypted()), [this](tcp::socket accepted) { take_in(std::move(accepted)); });
+        farewell(is_encrypted()), [this](loop_socket accepted) { take_in(std::move(accepted)); });
   }
 
   result<void> reload_security() {
@@ -192,6 +192,8 @@ class transport::impl final : public session_host, public turn_hook {
     loop_.post([] {});
   }
 
+  void flush_now() override { flush_all(); }
+
   void on_turn_end() override {
     ending_ = true;
     flush_all();
@@ -231,7 +233,7 @@ class transport::impl final : public session_host, public turn_hook {
     }
   }
 
-  void take_in(tcp::socket accepted) {
+  void take_in(loop_socket accepted) {
     const auto who = std::make_shared<session>(loop_, *this, ++last_id_);
     books_.add(occurrence::connections_accepted);
     ++accepted_;

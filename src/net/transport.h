@@ -1,10 +1,11 @@
 #pragma once
 // The transport over TCP, plain or encrypted.
 //
-// A message leaves at the end of the loop's turn that has sent it: one system call takes all that a
-// turn has sent on a connection. Then listeners hear what has drained, and what they send upon that
-// leaves with it. A connection that nobody answers, or whose peer says nonsense,
-// ends; the transport itself goes on whatever happens to its sockets.
+// A message leaves at the end of the loop's turn that has sent it, or earlier, when one read has
+// brought many frames: one system call takes all that was sent on a connection meanwhile. Then, at
+// the end of the turn, listeners hear what has drained, and what they send upon that leaves with
+// it. A connection that nobody answers, or whose peer says nonsense, ends; the transport itself
+// goes on whatever happens to its sockets.
 
 #include <cstddef>
 #include <memory>

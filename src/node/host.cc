@@ -41,18 +41,15 @@ void user_log::write(severity level, std::string_view text) {
 }
 
 void open_calls::send_done(std::uint64_t id, result<reply> outcome) {
-  auto node = sends_.extract(id);
-  if (!node.empty()) node.mapped()(std::move(outcome));
+  if (auto done = sends_.take(id)) (*done)(std::move(outcome));
 }
 
 void open_calls::broadcast_reply(std::uint64_t id, member_reply answer) {
-  const auto it = broadcasts_.find(id);
-  if (it != broadcasts_.end()) it->second.each(std::move(answer));
+  if (auto* const asked = broadcasts_.find(id)) asked->each(std::move(answer));
 }
 
 void open_calls::broadcast_done(std::uint64_t id) {
-  auto node = broadcasts_.extract(id);
-  if (!node.empty()) node.mapped().done();
+  if (auto asked = broadcasts_.take(id)) asked->done();
 }
 
 result<reply> wait_for_reply(const net::event_loop& loop,

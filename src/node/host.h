@@ -4,7 +4,6 @@
 #include <atomic>
 #include <functional>
 #include <future>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include <hedgerow/node.h>
 #include <hedgerow/options.h>
 
+#include "base/id_table.h"
 #include "net/event_loop.h"
 #include "ports/log.h"
 
@@ -78,11 +78,11 @@ class broadcast_callback {
 class open_calls {
  public:
   std::uint64_t add(send_callback&& done) {
-    sends_.emplace(++last_, std::move(done));
+    sends_.add(++last_, std::move(done));
     return last_;
   }
   std::uint64_t add(broadcast_callback&& done) {
-    broadcasts_.emplace(++last_, std::move(done));
+    broadcasts_.add(++last_, std::move(done));
     return last_;
   }
   void send_done(std::uint64_t id, result<reply> outcome);
@@ -91,8 +91,8 @@ class open_calls {
 
  private:
   std::uint64_t last_ = 0;
-  std::map<std::uint64_t, send_callback> sends_;
-  std::map<std::uint64_t, broadcast_callback> broadcasts_;
+  base::id_table<send_callback> sends_;
+  base::id_table<broadcast_callback> broadcasts_;
 };
 
 // Runs `start` with a callback, and waits for it. Not on the loop's thread: it would never come.

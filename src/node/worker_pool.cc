@@ -47,7 +47,8 @@ struct worker_pool::state {
     return work.kind == message::request_kind::send ? with.on_message : with.on_broadcast;
   }
 
-  job_result execute(const ports::job& work, const std::stop_token& stop) const;
+  // `now`: a reading as it starts.
+  job_result execute(const ports::job& work, const reading& now, const std::stop_token& stop) const;
   void work_loop();
 };
 
@@ -76,8 +77,8 @@ void worker_pool::watch(const engine::leadership_cell& cell) {
 }
 
 // A handler's own trouble is the caller's to know and nobody else's.
-job_result worker_pool::state::execute(const ports::job& work, const std::stop_token& stop) const {
-  const reading now = with.clock->now();
+job_result worker_pool::state::execute(const ports::job& work, const reading& now,
+                                       const std::stop_token& stop) const {
   const nanoseconds until_deadline = work.deadline - now.boot;
   nanoseconds remaining = until_deadline;
   if (remaining.count() <= 0)
@@ -116,7 +117,7 @@ void worker_pool::state::work_loop() {
         std::pair{next.work.kind == message::request_kind::send ? next.work.token : INT64_MAX,
                   next.stop});
     hold.unlock();
-    job_result outcome = execute(next.work, next.stop.get_token());
+    job_result outcome = execute(next.work, with.clock->now(), next.stop.get_token());
     hold.lock();
     running.erase(next.id);
     if (stopping) break;
@@ -130,9 +131,9 @@ void worker_pool::state::work_loop() {
 std::optional<job_result> worker_pool::run(ports::job_id id, const ports::job& work) {
   const auto& h = state_->handler_of(work);
   if (h.on_loop || !h.call) {
-    const boot_time before = state_->with.clock->now().boot;
-    job_result outcome = state_->execute(work, {});
-    const nanoseconds held = state_->with.clock->now().boot - before;
+    const reading before = state_->with.clock->now();
+    job_result outcome = state_->execute(work, before, {});
+    const nanoseconds held = state_->with.clock->now().boot - before.boot;
     if (held > loop_hold_max) {
       const bool send = work.kind == message::request_kind::send;
       state_->with.log->write(severity::warning,

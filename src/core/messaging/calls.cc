@@ -13,6 +13,8 @@ using message::reply_status;
 // Two nodes that know of different leaders must not play ball.
 constexpr int redirects_max = 3;
 constexpr nanoseconds retry_pause = milliseconds{25};
+// So many entries that nobody waits for are not worth a look.
+constexpr std::size_t due_slack = 64;
 
 std::string too_large(std::size_t size, std::size_t limit) {
   return "the message has " + std::to_string(size) + " bytes, the limit is " +
@@ -48,7 +50,7 @@ void calls::send(boot_time now, call_id id, bytes payload, boot_time deadline, c
     return;
   }
   const std::uint64_t request = ++last_request_;
-  auto& p = parts_[request];
+  auto& p = parts_.add(request);
   p.call = id;
   p.payload = std::move(payload);
   p.deadline = deadline;
@@ -78,7 +80,7 @@ void calls::broadcast(boot_time now, call_id id, const bytes& payload, boot_time
   broadcasts_[id] = to.size();
   for (auto& t : to) {
     const std::uint64_t request = ++last_request_;
-    auto& p = parts_[request];
+    auto& p = parts_.add(request);
     p.call = id;
     p.kind = message::request_kind::broadcast;
     p.payload = payload;
@@ -89,10 +91,34 @@ void calls::broadcast(boot_time now, call_id id, const bytes& payload, boot_time
   }
 }
 
+bool calls::is_later(const due_entry& a, const due_entry& b) {
+  return std::pair(a.at, a.request) > std::pair(b.at, b.request);
+}
+
+bool calls::is_stale(const due_entry& each) const {
+  const part* p = parts_.find(each.request);
+  return p == nullptr || p->due != each.at;
+}
+
 void calls::schedule(std::uint64_t request, part& p, boot_time at) {
-  due_.erase({p.due, request});
-  p.due = std::min(at, p.deadline);
-  due_.insert({p.due, request});
+  const boot_time due = std::min(at, p.deadline);
+  if (p.due == due) return;
+  p.due = due;
+  due_.push_back({due, request});
+  std::push_heap(due_.begin(), due_.end(), is_later);
+  clean_due();
+}
+
+// Most calls end long before they are due, and then lie in the middle.
+void calls::clean_due() {
+  if (due_.size() > 2 * parts_.size() + due_slack) {
+    std::erase_if(due_, [this](const auto& each) { return is_stale(each); });
+    std::make_heap(due_.begin(), due_.end(), is_later);
+  }
+  while (!due_.empty() && is_stale(due_.front())) {
+    std::pop_heap(due_.begin(), due_.end(), is_later);
+    due_.pop_back();
+  }
 }
 
 void calls::transmit(boot_time now, std::uint64_t request, part& p, const target& to,
@@ -132,20 +158,20 @@ void calls::on_leader(boot_time now, const std::optional<target>& leader, call_e
   const bool same = leader && leader_ && leader->incarnation == leader_->incarnation;
   leader_ = leader;
   if (same || !leader) return;
-  for (auto& [request, p] : parts_) {
+  for (const auto request : parts_.ids()) {
+    auto& p = *parts_.find(request);
     if (p.kind == message::request_kind::send) attempt(now, request, p, out);
   }
 }
 
-void calls::turned_away(boot_time now, parts::iterator it, const message::reply& answer,
+void calls::turned_away(boot_time now, std::uint64_t request, part& p, const message::reply& answer,
                         call_effects& out) {
-  auto& p = it->second;
   const std::string why = std::string(as_view(answer.payload)) + " (" + answer.from + ")";
   const bool final_here =
       p.kind == message::request_kind::broadcast && answer.status != reply_status::overloaded;
   if (final_here || now >= p.deadline) {
     p.last_problem = why;
-    finish(it, tl::unexpected(not_executed(p)), out);
+    finish(request, tl::unexpected(not_executed(p)), out);
     return;
   }
   const bool redirected = answer.status == reply_status::not_leader && !answer.leader.empty() &&
@@ -153,120 +179,121 @@ void calls::turned_away(boot_time now, parts::iterator it, const message::reply&
   if (redirected && ++p.redirects <= redirects_max) {
     p.last_problem = why;
     p.to = target{{}, answer.leader_address, answer.leader};
-    transmit(now, it->first, p, *p.to, out);
+    transmit(now, request, p, *p.to, out);
     return;
   }
-  retry(now, it->first, p, why, out);
+  retry(now, request, p, why, out);
 }
 
 void calls::on_reply(boot_time now, message::reply&& answer, call_effects& out) {
-  const auto it = parts_.find(answer.id);
-  if (it == parts_.end() || !it->second.in_flight) return;
+  const auto request = answer.id;
+  part* const p = parts_.find(request);
+  if (p == nullptr || !p->in_flight) return;
   const std::string_view text = as_view(answer.payload);
   switch (answer.status) {
     case reply_status::ok:
-      finish(it, reply{std::string(text), std::move(answer.from), answer.token}, out);
+      finish(request, reply{std::string(text), std::move(answer.from), answer.token}, out);
       break;
     case reply_status::handler_failed:
-      finish(it, fail(errc::handler_failed, std::string(text)), out);
+      finish(request, fail(errc::handler_failed, std::string(text)), out);
       break;
     case reply_status::unknown:
-      finish(it, tl::unexpected(unknown(std::string(text))), out);
+      finish(request, tl::unexpected(unknown(std::string(text))), out);
       break;
     case reply_status::not_leader:
     case reply_status::not_member:
     case reply_status::overloaded:
     case reply_status::expired:
     case reply_status::stopping:
-      turned_away(now, it, answer, out);
+      turned_away(now, request, *p, answer, out);
       break;
   }
 }
 
 void calls::on_unsent(boot_time now, std::uint64_t request, const std::string& why, bool gone,
                       call_effects& out) {
-  const auto it = parts_.find(request);
-  if (it == parts_.end() || !it->second.in_flight) return;
-  auto& p = it->second;
-  if (gone && p.kind == message::request_kind::broadcast) {
-    p.last_problem = why;
-    finish(it, tl::unexpected(not_executed(p)), out);
+  part* const p = parts_.find(request);
+  if (p == nullptr || !p->in_flight) return;
+  if (gone && p->kind == message::request_kind::broadcast) {
+    p->last_problem = why;
+    finish(request, tl::unexpected(not_executed(*p)), out);
   } else {
-    retry(now, request, p, why, out);
+    retry(now, request, *p, why, out);
   }
 }
 
 void calls::on_cut(boot_time now, std::uint64_t request, const std::string& why,
                    call_effects& out) {
-  const auto it = parts_.find(request);
-  if (it == parts_.end() || !it->second.in_flight) return;
+  part* const p = parts_.find(request);
+  if (p == nullptr || !p->in_flight) return;
   if (HEDGEROW_MUTANT(resend_unknown)) {
-    retry(now, request, it->second, why, out);
+    retry(now, request, *p, why, out);
     return;
   }
   if (HEDGEROW_MUTANT(unknown_is_not_executed)) {
-    finish(it, tl::unexpected(not_executed(it->second)), out);
+    finish(request, tl::unexpected(not_executed(*p)), out);
     return;
   }
-  finish(it, tl::unexpected(unknown(why)), out);
+  finish(request, tl::unexpected(unknown(why)), out);
 }
 
 void calls::tick(boot_time now, call_effects& out) {
-  while (!due_.empty() && due_.begin()->first <= now) {
-    const auto it = parts_.find(due_.begin()->second);
-    auto& p = it->second;
+  while (!due_.empty() && due_.front().at <= now) {
+    const auto request = due_.front().request;
+    auto& p = *parts_.find(request);
     if (now < p.deadline) {
-      schedule(it->first, p, p.deadline);
-      attempt(now, it->first, p, out);
+      schedule(request, p, p.deadline);
+      attempt(now, request, p, out);
     } else {
-      abandon(it, "no answer came before the deadline", out);
+      abandon(request, p, "no answer came before the deadline", out);
     }
   }
 }
 
 void calls::on_sent(std::uint64_t request) {
-  const auto it = parts_.find(request);
-  if (it != parts_.end()) it->second.sent = true;
+  if (part* const p = parts_.find(request)) p->sent = true;
 }
 
 // The wait is over before there is an answer.
-void calls::abandon(parts::iterator it, const std::string& why, call_effects& out) {
-  const auto& p = it->second;
-  if (p.in_flight) out.emplace_back(call_effect::forget{p.to->incarnation, it->first});
+void calls::abandon(std::uint64_t request, const part& p, const std::string& why,
+                    call_effects& out) {
+  if (p.in_flight) out.emplace_back(call_effect::forget{p.to->incarnation, request});
   if (p.in_flight && p.sent && !HEDGEROW_MUTANT(unknown_is_not_executed)) {
-    finish(it, tl::unexpected(unknown(why)), out);
+    finish(request, tl::unexpected(unknown(why)), out);
   } else if (stopped_) {
-    finish(it, fail(errc::stopped, why + "; it was not executed"), out);
+    finish(request, fail(errc::stopped, why + "; it was not executed"), out);
   } else {
-    finish(it, tl::unexpected(not_executed(p)), out);
+    finish(request, tl::unexpected(not_executed(p)), out);
   }
 }
 
-void calls::finish(parts::iterator it, result<reply> outcome, call_effects& out) {
-  const part p = std::move(it->second);
-  due_.erase({p.due, it->first});
-  parts_.erase(it);
+void calls::finish(std::uint64_t request, result<reply>&& outcome, call_effects& out) {
+  const part& p = *parts_.find(request);
+  const call_id call = p.call;
   if (p.kind == message::request_kind::send) {
-    out.emplace_back(call_effect::send_done{p.call, std::move(outcome)});
-    return;
-  }
-  member_reply answer{p.to->name, p.to->incarnation, {}};
-  if (outcome) {
-    answer.answer = std::move(outcome->payload);
+    out.emplace_back(call_effect::send_done{call, std::move(outcome)});
   } else {
-    answer.answer = tl::unexpected(std::move(outcome).error());
+    member_reply answer{p.to->name, p.to->incarnation, {}};
+    if (outcome) {
+      answer.answer = std::move(outcome->payload);
+    } else {
+      answer.answer = tl::unexpected(std::move(outcome).error());
+    }
+    out.emplace_back(call_effect::broadcast_reply{call, std::move(answer)});
+    const auto left = broadcasts_.find(call);
+    if (--left->second == 0) {
+      broadcasts_.erase(left);
+      out.emplace_back(call_effect::broadcast_done{call});
+    }
   }
-  out.emplace_back(call_effect::broadcast_reply{p.call, std::move(answer)});
-  const auto left = broadcasts_.find(p.call);
-  if (--left->second > 0) return;
-  broadcasts_.erase(left);
-  out.emplace_back(call_effect::broadcast_done{p.call});
+  parts_.erase(request);
+  clean_due();
 }
 
 void calls::stop(call_effects& out) {
   stopped_ = true;
-  while (!parts_.empty()) {
-    abandon(parts_.begin(), "this was stopped before the answer came", out);
+  for (const auto request : parts_.ids()) {
+    abandon(request, *parts_.find(request), "this was stopped before the answer came", out);
   }
 }
 

@@ -7,7 +7,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,6 +14,7 @@
 
 #include <hedgerow/message.h>
 
+#include "base/id_table.h"
 #include "model/message.h"
 
 namespace hedgerow::core {
@@ -81,7 +81,7 @@ class calls {
   void stop(call_effects& out);
 
   std::size_t open() const { return parts_.size(); }
-  boot_time next_wake() const { return due_.empty() ? boot_time::never() : due_.begin()->first; }
+  boot_time next_wake() const { return due_.empty() ? boot_time::never() : due_.front().at; }
 
  private:
   // A send, or a broadcast's share for one member.
@@ -90,25 +90,31 @@ class calls {
     message::request_kind kind = message::request_kind::send;
     bytes payload;
     boot_time deadline;
-    std::optional<target> to;  // send: whom it was sent to last; broadcast: its member
-    bool in_flight = false;    // handed over, answer awaited
-    bool sent = false;         // and it has left: its outcome may be unknown
-    bool leader_seen = false;  // send: some leader was known at some time
-    boot_time due;             // deadline, or the next attempt
+    std::optional<target> to;            // send: whom it was sent to last; broadcast: its member
+    bool in_flight = false;              // handed over, answer awaited
+    bool sent = false;                   // and it has left: its outcome may be unknown
+    bool leader_seen = false;            // send: some leader was known at some time
+    boot_time due = boot_time::never();  // deadline, or the next attempt
     std::string last_problem;
     int redirects = 0;
   };
-  using parts = std::map<std::uint64_t, part>;
+  struct due_entry {
+    boot_time at;
+    std::uint64_t request = 0;
+  };
 
   void transmit(boot_time now, std::uint64_t request, part& p, const target& to, call_effects& out);
   void attempt(boot_time now, std::uint64_t request, part& p, call_effects& out);
   void retry(boot_time now, std::uint64_t request, part& p, const std::string& why,
              call_effects& out);
   void schedule(std::uint64_t request, part& p, boot_time at);
-  void turned_away(boot_time now, parts::iterator it, const message::reply& answer,
+  static bool is_later(const due_entry& a, const due_entry& b);
+  bool is_stale(const due_entry& each) const;
+  void clean_due();
+  void turned_away(boot_time now, std::uint64_t request, part& p, const message::reply& answer,
                    call_effects& out);
-  void abandon(parts::iterator it, const std::string& why, call_effects& out);
-  void finish(parts::iterator it, result<reply> outcome, call_effects& out);
+  void abandon(std::uint64_t request, const part& p, const std::string& why, call_effects& out);
+  void finish(std::uint64_t request, result<reply>&& outcome, call_effects& out);
   error not_executed(const part& p) const;
   static error unknown(const std::string& why);
 
@@ -117,8 +123,9 @@ class calls {
   std::uint64_t last_request_ = 0;
   bool stopped_ = false;
   std::optional<target> leader_;
-  parts parts_;  // by request id
-  std::set<std::pair<boot_time, std::uint64_t>> due_;
+  base::id_table<part> parts_;  // by request id
+  // A heap, the next one in front. What is not due any more stays in it, but never in front.
+  std::vector<due_entry> due_;
   std::map<call_id, std::size_t> broadcasts_;  // members still to answer
 };
 

@@ -52,7 +52,7 @@ void inbox::on_request(boot_time now, std::uint64_t connection, message::request
   }
   const fencing_token token = send ? may.token : may.view_token;
   const std::size_t size = as_view(what.payload).size();
-  jobs_.emplace(++last_job_, job{connection, what.id, token, size});
+  jobs_.add(++last_job_, job{connection, what.id, token, size});
   queued_bytes_ += size;
   out.emplace_back(
       inbox_effect::run{last_job_, ports::job{what.kind, std::move(what.from), token,
@@ -60,15 +60,13 @@ void inbox::on_request(boot_time now, std::uint64_t connection, message::request
 }
 
 void inbox::on_job_done(ports::job_id id, ports::job_result&& outcome, inbox_effects& out) {
-  const auto it = jobs_.find(id);
-  if (it == jobs_.end()) return;
-  const job done = it->second;
-  queued_bytes_ -= done.size;
-  jobs_.erase(it);
+  const auto done = jobs_.take(id);
+  if (!done) return;
+  queued_bytes_ -= done->size;
   out.emplace_back(inbox_effect::answer{
-      done.connection,
+      done->connection,
       message::reply{
-          done.request, outcome.status, done.token, name_, {}, {}, std::move(outcome.payload)}});
+          done->request, outcome.status, done->token, name_, {}, {}, std::move(outcome.payload)}});
 }
 
 }  // namespace hedgerow::core

@@ -4,11 +4,11 @@
 // Pure. A send is admitted only while this node leads (DESIGN 6); the worker asks R1 once more when
 // it starts. Bounded: what does not fit is answered `overloaded` at once.
 
-#include <map>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/id_table.h"
 #include "model/message.h"
 #include "ports/handlers.h"
 
@@ -60,7 +60,7 @@ class inbox {
   };
 
   std::string name_;
-  std::map<ports::job_id, job> jobs_;
+  base::id_table<job> jobs_;
   ports::job_id last_job_ = 0;
   std::size_t queued_bytes_ = 0;
 };

@@ -57,7 +57,9 @@ void client_engine::turn(Event event) {
 
 void client_engine::drain() {
   while (streams_.drain(now_.boot) || !effects_.empty()) {
-    auto batch = std::exchange(effects_, {});
+    // What is carried out may add effects; the two lists take turns, and keep their memory.
+    auto batch = std::exchange(spare_effects_, {});
+    batch.swap(effects_);
     for (auto& e : batch) {
       if (auto* t = std::get_if<core::call_effect::transmit>(&e)) {
         const auto request = t->request.id;
@@ -76,6 +78,8 @@ void client_engine::drain() {
         owner_.on_broadcast_done(d->id);
       }
     }
+    batch.clear();
+    spare_effects_ = std::move(batch);
   }
 }
 

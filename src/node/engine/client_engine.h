@@ -92,6 +92,7 @@ class client_engine final : public ports::transport_listener, public stream_user
   hedgerow::incarnation self_;
   core::calls calls_;
   core::call_effects effects_;
+  core::call_effects spare_effects_;  // empty but for its memory
   links links_;
   stream_desk streams_;
 

@@ -193,14 +193,16 @@ boot_time engine::state::next_wake() const {
 void engine::state::end_turn() {
   drain();
   // What is due now is done now, but not for ever: the loop must get its turn.
-  for (int round = 0; round < 8 && stopping_ != stopping::stopped; ++round) {
-    if (next_wake() > now_.boot) break;
+  boot_time at = next_wake();
+  for (int round = 0; round < 8 && stopping_ != stopping::stopped && at <= now_.boot; ++round) {
     tick();
     drain();
+    at = next_wake();
   }
-  tell_clock();
-  finish_stop();
-  boot_time at = stopping_ == stopping::stopped ? boot_time::never() : next_wake();
+  const bool told = tell_clock();
+  if (stopping_ == stopping::leaving) finish_stop();
+  if (told || stopping_ == stopping::leaving) at = next_wake();
+  if (stopping_ == stopping::stopped) at = boot_time::never();
   at = std::max(at, now_.boot + milliseconds{1});
   if (at != armed_) ports_.timers.wake_at(at);
   armed_ = at;
@@ -209,14 +211,14 @@ void engine::state::end_turn() {
 
 // Changes of the status and of its reason; a width that moves within its limits, or beyond them, is
 // no change.
-void engine::state::tell_clock() {
+bool engine::state::tell_clock() {
   constexpr nanoseconds ask_again = milliseconds{500};
   const auto& t = now_.truth;
   const auto& limit = options_.lease.max_error;
   const bool known = t.trusted(microseconds::max());
   const bool wide = known && !t.trusted(limit);
   const bool same = t.status == told_clock_.status && wide == told_clock_.wide;
-  if (same && (known || now_.boot < told_clock_.asked + ask_again)) return;
+  if (same && (known || now_.boot < told_clock_.asked + ask_again)) return false;
   std::string why;
   if (wide) {
     why = too_wide_text((t.latest - t.earliest) / 2, limit);
@@ -225,30 +227,36 @@ void engine::state::tell_clock() {
     if (why.empty()) why = "the clock is not trusted";
     told_clock_.asked = now_.boot;
   }
-  if (same && why == told_clock_.why) return;
+  if (same && why == told_clock_.why) return false;
   told_clock_.status = t.status;
   told_clock_.wide = wide;
   told_clock_.why = why;
   say(why.empty() ? severity::info : severity::warning,
       why.empty() ? "the clock is trusted" : "no leadership, for the clock is not trusted: " + why);
   owner_.on_clock(t.status, why);
+  return true;
 }
 
 bool engine::state::drain_once() {
-  const auto carry_out_all = [this](auto& effects) {
-    auto batch = std::move(effects);
-    effects.clear();
+  // What is carried out may add to the list; so the two lists of a kind take turns, and keep their
+  // memory.
+  const auto carry_out_all = [this](auto& effects, auto& spare) {
+    if (effects.empty()) return false;
+    auto batch = std::exchange(spare, {});
+    batch.swap(effects);
     for (auto& e : batch) {
       std::visit([this](auto&& one) { this->carry_out(std::forward<decltype(one)>(one)); },
                  std::move(e));
     }
-    return !batch.empty();
+    batch.clear();
+    spare = std::move(batch);
+    return true;
   };
-  if (carry_out_all(lease_effects_)) return true;
-  if (carry_out_all(view_effects_)) return true;
-  if (carry_out_all(session_effects_)) return true;
-  if (carry_out_all(inbox_effects_)) return true;
-  if (carry_out_all(call_effects_)) return true;
+  if (carry_out_all(lease_effects_, spare_lease_effects_)) return true;
+  if (carry_out_all(view_effects_, spare_view_effects_)) return true;
+  if (carry_out_all(session_effects_, spare_session_effects_)) return true;
+  if (carry_out_all(inbox_effects_, spare_inbox_effects_)) return true;
+  if (carry_out_all(call_effects_, spare_call_effects_)) return true;
   return streams_.drain(now_.boot);
 }
 

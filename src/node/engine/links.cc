@@ -41,7 +41,7 @@ links::carried links::carry(const core::target& to, message::request&& what) {
   }
   const auto request = what.id;
   if (!transport_.send(id, std::move(what))) return carried::no;
-  out_on_[request] = id;
+  out_on_.add(request, id);
   return carried::sent;
 }
 
@@ -60,7 +60,7 @@ void links::flush(link& l, outcome& o) {
   for (auto& w : std::exchange(l.waiting, {})) {
     const auto request = w.id;
     if (transport_.send(l.id, std::move(w))) {
-      out_on_[request] = l.id;
+      out_on_.add(request, l.id);
       o.sent.push_back(request);
     } else {
       o.unsent.push_back(request);
@@ -112,13 +112,10 @@ links::outcome links::on_dial_failed(ports::connection_id id) {
 
 links::outcome links::on_closed(ports::connection_id id) {
   outcome o;
-  for (auto it = out_on_.begin(); it != out_on_.end();) {
-    if (it->second == id) {
-      o.cut.push_back(it->first);
-      it = out_on_.erase(it);
-    } else {
-      ++it;
-    }
+  for (const auto request : out_on_.ids()) {
+    if (*out_on_.find(request) != id) continue;
+    o.cut.push_back(request);
+    out_on_.erase(request);
   }
   peers_.erase(id);
   o.closed.push_back(id);
@@ -163,8 +160,7 @@ links::outcome links::drop(const incarnation& who) {
 
 links::outcome links::reset() {
   outcome o;
-  for (const auto& [request, id] : out_on_)
-    o.cut.push_back(request);
+  o.cut = out_on_.ids();
   for (const auto& [who, l] : links_) {
     for (const auto& w : l.waiting)
       o.unsent.push_back(w.id);

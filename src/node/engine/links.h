@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/id_table.h"
 #include "core/messaging/calls.h"
 #include "ports/transport.h"
 
@@ -81,8 +82,8 @@ class links {
   std::map<incarnation, link> links_;
   std::map<ports::connection_id, incarnation> dialled_;
   std::map<ports::connection_id, core::target> verifying_;
-  std::map<ports::connection_id, ports::peer> peers_;     // of open connections
-  std::map<std::uint64_t, ports::connection_id> out_on_;  // requests that were sent
+  std::map<ports::connection_id, ports::peer> peers_;  // of open connections
+  base::id_table<ports::connection_id> out_on_;        // requests that were sent
 };
 
 }  // namespace hedgerow::engine

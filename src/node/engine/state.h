@@ -81,7 +81,8 @@ class engine::state {
   ports::peer self_as_peer() const;
   hedgerow::incarnation fresh_incarnation();
   void say(severity level, const std::string& text) const;
-  void tell_clock();
+  // Whether there was something to tell the owner.
+  bool tell_clock();
 
   // lease_part.cc
   void carry_out(core::lease_effect::submit&& e);
@@ -195,6 +196,12 @@ class engine::state {
   core::session_effects session_effects_;
   core::call_effects call_effects_;
   core::inbox_effects inbox_effects_;
+  // Empty but for their memory.
+  core::lease_effects spare_lease_effects_;
+  core::view_effects spare_view_effects_;
+  core::session_effects spare_session_effects_;
+  core::call_effects spare_call_effects_;
+  core::inbox_effects spare_inbox_effects_;
 
   leadership_cell cell_;
   leadership_state announced_ = leadership_state::following;

@@ -1,3 +1,0 @@
-#include "net/asio.h"
-
-#include <boost/asio/impl/src.hpp>
