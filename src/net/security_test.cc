@@ -4,40 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include "net/net_fixture.h"
-#include "net/test_security.h"
+#include "net/secret_scene.h"
 #include "net/test_stranger.h"
 
 namespace hedgerow::net {
 namespace {
 
-class security : public scene, public ::testing::Test {
- protected:
-  transport_options with_secret(const std::string& file_name, const std::string& secrets) {
-    transport_options out;
-    out.security.secret_file = folder.write(file_name, secrets);
-    return out;
-  }
-  // Dials, and waits for the failure.
-  node::failure failed_dial(node& from, const std::string& address) {
-    const auto before = from.failed.size();
-    from.net->dial(address, {}, seconds(5));
-    HEDGEROW_ASSERT(until([&] { return from.failed.size() > before; }));
-    return from.failed.back();
-  }
-  static bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != text.npos;
-  }
-  static bool logged(const node& at, const std::string& part) {
-    for (const auto& line : at.log.lines) {
-      if (has(line, part)) return true;
-    }
-    return false;
-  }
-  static std::uint64_t count(const node& at, occurrence what) { return at.net->counts()->of(what); }
-
-  test_folder folder;
-};
+class security : public secret_scene, public ::testing::Test {};
 
 TEST_F(security, one_secret_joins_two_nodes) {
   node ann("ann");
@@ -215,83 +188,6 @@ TEST_F(security, a_stranger_that_is_displaced_is_told_so) {
   join(bob, ann);
   EXPECT_TRUE(until([&] { return idle.ended(); }));
   EXPECT_EQ(idle.heard, std::string("\x15\x03\x03\x00\x02\x02\x50", 7));
-}
-
-TEST_F(security, secrets_roll_without_a_cut) {
-  node ann("ann");
-  node bob("bob");
-  const auto old_one = new_secret();
-  const auto new_one = new_secret();
-  ann.listen(loop, with_secret("a", old_one));
-  bob.listen(loop, with_secret("b", old_one));
-  const auto [first, at_bob] = join(ann, bob);
-  // All know the new one, then use it: connections under the old one stay.
-  with_secret("a", old_one + "\n" + new_one);
-  with_secret("b", old_one + "\n" + new_one);
-  ASSERT_TRUE(until([&] { return logged(ann, "read again") && logged(bob, "read again"); }));
-  with_secret("a", new_one + "\n" + old_one);
-  with_secret("b", new_one + "\n" + old_one);
-  ASSERT_TRUE(ann.net->reload_security());
-  ASSERT_TRUE(bob.net->reload_security());
-  EXPECT_TRUE(ann.retired.empty());
-  const auto [second, at_bob_too] = join(ann, bob);
-  // A request is under way when the old one goes.
-  ASSERT_TRUE(ann.net->send(first, request_of("slow", 7)));
-  ASSERT_TRUE(until([&] { return bob.heard.size() == 1; }));
-  with_secret("a", new_one);
-  with_secret("b", new_one);
-  ASSERT_TRUE(ann.net->reload_security());
-  ASSERT_TRUE(bob.net->reload_security());
-  EXPECT_EQ(ann.retired, std::vector{first});
-  EXPECT_TRUE(bob.retired.empty());
-  const boot_time wait = boot_now() + milliseconds(1500);
-  ASSERT_TRUE(until([&] { return boot_now() > wait; }));
-  EXPECT_TRUE(ann.closed.empty());
-  message::reply answer;
-  answer.id = 7;
-  ASSERT_TRUE(bob.net->send(at_bob, answer));
-  ASSERT_TRUE(until([&] { return ann.heard.size() == 1 && ann.closed.size() == 1; }));
-  EXPECT_EQ(ann.closed[0].first, first);
-  ASSERT_TRUE(ann.net->send(second, request_of("still here", 8)));
-  EXPECT_TRUE(until([&] { return bob.heard.size() == 2; }));
-}
-
-// Streams make a connection busy (ports/transport.h).
-TEST_F(security, a_busy_connection_outlives_its_secret_for_a_while) {
-  node ann("ann");
-  node bob("bob");
-  const auto old_one = new_secret();
-  const auto new_one = new_secret();
-  ann.listen(loop, with_secret("a", new_one + "\n" + old_one));
-  bob.listen(loop, with_secret("b", old_one + "\n" + new_one));
-  const auto by_bob = join(bob, ann).first;
-  bob.net->set_busy(by_bob, true);
-  with_secret("b", new_one);
-  ASSERT_TRUE(bob.net->reload_security());
-  EXPECT_EQ(bob.retired, std::vector{by_bob});
-  const boot_time wait = boot_now() + milliseconds(1500);
-  ASSERT_TRUE(until([&] { return boot_now() > wait; }));
-  EXPECT_TRUE(bob.closed.empty());
-  bob.net->set_busy(by_bob, false);
-  ASSERT_TRUE(until([&] { return bob.closed.size() == 1; }));
-  EXPECT_EQ(bob.closed[0].first, by_bob);
-}
-
-TEST_F(security, and_not_for_ever) {
-  node ann("ann");
-  node bob("bob");
-  const auto old_one = new_secret();
-  const auto new_one = new_secret();
-  ann.listen(loop, with_secret("a", new_one + "\n" + old_one));
-  auto hurried = with_secret("b", old_one + "\n" + new_one);
-  hurried.retired_max = milliseconds(1);
-  bob.listen(loop, std::move(hurried));
-  const auto by_bob = join(bob, ann).first;
-  bob.net->set_busy(by_bob, true);
-  with_secret("b", new_one);
-  ASSERT_TRUE(bob.net->reload_security());
-  ASSERT_TRUE(until([&] { return bob.closed.size() == 1; }));
-  EXPECT_TRUE(has(bob.closed[0].second, "out of use")) << bob.closed[0].second;
 }
 
 TEST_F(security, a_bad_file_leaves_the_old_secret_in_use) {

@@ -195,6 +195,10 @@ void session::opened(const ports::peer& other) {
   reader_.set_stage(client ? wire::stage::open_to_client : wire::stage::open);
   deadline_.cancel();
   host_.on_session_open(*this, other);
+  // Files may have changed during the handshake. It may have been closed by the host meanwhile,
+  // which then may be gone.
+  if (state_ != state::open || stream_->encryption() == nullptr) return;
+  retire(*host_.security(), boot_now());
 }
 
 bool session::send(const message::any& what) {
@@ -297,7 +301,7 @@ void session::on_due() {
 // The other side's end, or an error: of reading, or of writing before.
 void session::lost(int error) {
   if (error == 0) error = write_error_;
-  const std::string text = error != 0 ? text_of(error) : "closed by the other side";
+  const std::string text = error != 0 ? text_of(error) : end_text();
   if (state_ == state::open) {
     over({ending::kind::closed, {}, {}, text});
   } else if (dialer_) {

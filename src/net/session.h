@@ -46,6 +46,7 @@ class session_host {
     nanoseconds handshake_timeout{};
     nanoseconds stall_timeout{};
     nanoseconds linger{};
+    nanoseconds retired_grace{};
     nanoseconds retired_max{};
     bool allow_non_loopback = false;
   };
@@ -72,6 +73,10 @@ class session_host {
   virtual void has_drained(std::shared_ptr<session> who) = 0;
   virtual void on_session_open(session& who, const ports::peer& other) = 0;
   virtual void on_session_message(session& who, message::any&& what) = 0;
+  // A dialled one, under a secret or certificate that is out of use: see session::retire.
+  virtual void on_session_retired(session& who) = 0;
+  // An open one has said all that it had to, and ends in its own time: its id is void from now on.
+  virtual void on_session_ending(session& who, const std::string& why) = 0;
   // A dial that this node's own options forbid; on_session_over follows.
   virtual void on_dial_forbidden(const std::string& why) = 0;
   // Once, as the last call, unless drop() was called before.
@@ -114,11 +119,11 @@ class session final : public waiter, public std::enable_shared_from_this<session
   void drop_with(const std::string& farewell);
   // Ends what has stalled, with a call to the host. Returns whether something is still under way.
   bool check_progress(boot_time now, bool paused);
-  // After the secrets or certificates have changed. Of a connection that they no longer allow: a
-  // dialled one is to be replaced now and ends when its requests are answered, an accepted one is
-  // left to who dialled it until the time is over. True: it is such a one, still open, and has not
-  // been told so before.
-  bool retire(const tls_context& newer, boot_time now);
+  // After the secrets or certificates have changed. Of an open connection that they no longer
+  // allow: a dialled one is to be replaced now (the host is told), and ends when its requests are
+  // answered and its streams have ended; an accepted one is left to who dialled it for
+  // `retired_grace`. After `retired_max` either ends, whatever is under way.
+  void retire(const tls_context& newer, boot_time now);
   // Counts it, with a word to the log.
   void note(occurrence what, std::string_view text);
   // Ends it, with a call to the host.
@@ -142,7 +147,9 @@ class session final : public waiter, public std::enable_shared_from_this<session
   bool is_first_tls(std::string_view first) const;
   void reject_tls();
   std::optional<wire::rejection> wrong_certificate(const ports::peer& claimed) const;
+  bool is_retired() const { return retired_at_ != boot_time::never(); }
   void end_retired(boot_time now);
+  std::string end_text() const;
   bool check_stalls(boot_time now, bool paused);
   void take_frames();
   void handle(wire::frame&& in);

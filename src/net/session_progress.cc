@@ -21,7 +21,7 @@ void session::watch_reading(std::size_t arrived) {
 
 bool session::check_progress(boot_time now, bool paused) {
   if (state_ != state::open) return false;
-  if (retired_at_ != boot_time::never()) {
+  if (is_retired()) {
     end_retired(now);
     if (state_ != state::open) return false;
     check_stalls(now, paused);

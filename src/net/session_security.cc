@@ -11,8 +11,6 @@
 namespace hedgerow::net {
 namespace {
 
-// An accepted connection is left to who dialled it for so long: it has a file of its own to read.
-constexpr auto accepted_grace = seconds(30);
 constexpr const char* retired_text = "the secret or certificate of this connection is out of use";
 
 }  // namespace
@@ -64,20 +62,36 @@ std::optional<wire::rejection> session::wrong_certificate(const ports::peer& cla
                          std::nullopt};
 }
 
-bool session::retire(const tls_context& newer, boot_time now) {
+void session::retire(const tls_context& newer, boot_time now) {
   const tls_link* const tls = stream_ ? stream_->encryption() : nullptr;
-  if (state_ != state::open || tls == nullptr || tls->honored_by(newer)) return false;
-  if (retired_at_ != boot_time::never()) return false;
+  if (state_ != state::open || tls == nullptr || tls->honored_by(newer)) return;
+  if (is_retired()) return;
   retired_at_ = now;
   host_.wants_watch();
-  return true;
+  if (dialer_) host_.on_session_retired(*this);
 }
 
 void session::end_retired(boot_time now) {
   const nanoseconds age = now - retired_at_;
-  const bool busy = busy_ || asked_ > 0 || owed_ > 0 || !queue_.empty();
-  const bool due = dialer_ ? !busy : !busy && age >= accepted_grace;
-  if (due || age >= host_.options().retired_max) over({ending::kind::closed, {}, {}, retired_text});
+  // Data that is encrypted has left the queue, and may not have left this process.
+  const bool busy = busy_ || asked_ > 0 || owed_ > 0 || !queue_.empty() || stream_->held() > 0;
+  if (age >= host_.options().retired_max) {
+    if (busy) {
+      cut(occurrence::connections_retired, retired_text);
+    } else {
+      over({ending::kind::closed, {}, {}, retired_text});
+    }
+  } else if (!busy && (dialer_ || age >= host_.options().retired_grace)) {
+    // Not at once: with bytes unread that would be a RST, and the other side might lose the last
+    // that it was sent.
+    close();
+    host_.on_session_ending(*this, retired_text);
+  }
+}
+
+std::string session::end_text() const {
+  return is_retired() ? fmt::format("closed by the other side: {}", retired_text)
+                      : "closed by the other side";
 }
 
 }  // namespace hedgerow::net

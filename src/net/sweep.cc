@@ -18,7 +18,8 @@ void sweep::soon() {
   if (std::exchange(posted_, true)) return;
   loop_.post([self = shared_from_this()] {
     self->posted_ = false;
-    if (self->work_) self->work_(false);
+    const auto work = self->work_;  // it may be stopped within
+    if (work) work(false);
   });
 }
 
@@ -30,7 +31,8 @@ void sweep::stop() {
 void sweep::on_due() {
   waiting_ = false;
   const bool paused = boot_now() - due_ > period_;
-  if (work_(paused)) want();
+  const auto work = work_;  // it may be stopped within
+  if (work(paused)) want();
 }
 
 }  // namespace hedgerow::net

@@ -6,13 +6,17 @@ namespace hedgerow::net {
 namespace {
 
 constexpr std::array<std::string_view, occurrences> names{
-    "connections_accepted",     "connections_turned_away", "connections_displaced",
-    "handshakes_abandoned",     "handshakes_timed_out",    "handshakes_malformed",
-    "handshakes_wrong_version", "handshakes_wrong_group",  "handshakes_wrong_incarnation",
-    "handshakes_not_ready",     "handshakes_from_oneself", "handshakes_plain",
-    "handshakes_encrypted",     "handshakes_wrong_secret", "handshakes_wrong_certificate",
-    "handshakes_tls_failed",    "frames_malformed",        "frames_stalled",
-    "writes_stalled",           "buffers_exceeded",        "descriptors_exhausted",
+    "connections_accepted",    "connections_turned_away",
+    "connections_displaced",   "connections_retired",
+    "handshakes_abandoned",    "handshakes_timed_out",
+    "handshakes_malformed",    "handshakes_wrong_version",
+    "handshakes_wrong_group",  "handshakes_wrong_incarnation",
+    "handshakes_not_ready",    "handshakes_from_oneself",
+    "handshakes_plain",        "handshakes_encrypted",
+    "handshakes_wrong_secret", "handshakes_wrong_certificate",
+    "handshakes_tls_failed",   "frames_malformed",
+    "frames_stalled",          "writes_stalled",
+    "buffers_exceeded",        "descriptors_exhausted",
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ enum class occurrence : std::uint8_t {
   connections_accepted,
   connections_turned_away,
   connections_displaced,
+  connections_retired,
   handshakes_abandoned,
   handshakes_timed_out,
   handshakes_malformed,
@@ -40,7 +41,7 @@ enum class occurrence : std::uint8_t {
   buffers_exceeded,
   descriptors_exhausted,
 };
-inline constexpr std::size_t occurrences = 21;
+inline constexpr std::size_t occurrences = 22;
 
 // The numbers alone; any thread may read them, and they outlive the transport.
 class tally {

@@ -1,8 +1,9 @@
 #pragma once
 // Somebody with OpenSSL who does not keep to our rules.
 
-#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "net/secret_file.h"
 #include "net/test_security.h"
+#include "net/tls_context.h"
 
 namespace hedgerow::net {
 
@@ -48,11 +51,21 @@ class tls_stranger {
     BIO_free(key_text);
   }
 
+  // As a node does it that has this secret, or one that names it and has another.
+  void know(const std::string& secret) { know(secret, secret); }
+  void know(const std::string& named, const std::string& had) {
+    identity_ = parse_secrets(named, "the secret")->front().identity();
+    secret_ = parse_secrets(had, "the secret")->front();
+    SSL_CTX_set_psk_use_session_callback(context_, offer);
+    SSL_CTX_set_psk_find_session_callback(context_, find);
+  }
+
   // Goes on with the handshake and with reading; whatever was decrypted is in `heard`.
   void step() {
     if (ssl_ == nullptr) {
       ssl_ = SSL_new(context_);
       SSL_set_fd(ssl_, handle_);
+      SSL_set_app_data(ssl_, this);
       is_client_ ? SSL_set_connect_state(ssl_) : SSL_set_accept_state(ssl_);
     }
     ERR_clear_error();
@@ -63,15 +76,35 @@ class tls_stranger {
     over = got <= 0 && why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE;
   }
   bool shaken() const { return ssl_ != nullptr && SSL_is_init_finished(ssl_) == 1; }
+  void say(std::string_view text) {
+    HEDGEROW_ASSERT(SSL_write(ssl_, text.data(), static_cast<int>(text.size())) ==
+                    static_cast<int>(text.size()));
+  }
 
   std::string heard;
   bool over = false;
 
  private:
+  static int offer(SSL* ssl, const EVP_MD*, const unsigned char** identity, std::size_t* size,
+                   SSL_SESSION** session) {
+    const auto& self = *static_cast<tls_stranger*>(SSL_get_app_data(ssl));
+    *identity = reinterpret_cast<const unsigned char*>(self.identity_.data());
+    *size = self.identity_.size();
+    *session = session_of(ssl, *self.secret_);
+    return *session != nullptr ? 1 : 0;
+  }
+  static int find(SSL* ssl, const unsigned char*, std::size_t, SSL_SESSION** session) {
+    const auto& self = *static_cast<tls_stranger*>(SSL_get_app_data(ssl));
+    *session = session_of(ssl, *self.secret_);
+    return *session != nullptr ? 1 : 0;
+  }
+
   int handle_;
   SSL_CTX* context_;
   SSL* ssl_ = nullptr;
   bool is_client_ = false;
+  std::string identity_;
+  std::optional<group_secret> secret_;
 };
 
 }  // namespace hedgerow::net

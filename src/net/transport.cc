@@ -62,6 +62,7 @@ class transport::impl final : public session_host, public turn_hook {
                   limits_.handshake_timeout,
                   limits_.stall_timeout,
                   limits_.linger,
+                  limits_.retired_grace,
                   limits_.retired_max,
                   limits_.allow_non_loopback || security->current() != nullptr},
         security_(std::move(security)),
@@ -228,8 +229,11 @@ class transport::impl final : public session_host, public turn_hook {
   void retire_sessions() {
     const boot_time now = boot_now();
     const auto all = sessions_;
+    const auto newer = security_->current();
+    const auto there = there_;
     for (const auto& [id, each] : all) {
-      if (each->retire(*security_->current(), now) && each->is_dialer()) listener_.on_retired(id);
+      each->retire(*newer, now);
+      if (!*there) return;
     }
   }
 
@@ -288,9 +292,12 @@ class transport::impl final : public session_host, public turn_hook {
   bool look_after(bool paused) {
     const boot_time now = boot_now();
     const auto all = sessions_;  // ending one may end others
+    const auto there = there_;
     bool again = false;
-    for (const auto& [id, each] : all)
+    for (const auto& [id, each] : all) {
       again |= each->check_progress(now, paused);
+      if (!*there) return false;
+    }
     if (held_ > limits_.held_bytes_max) shed();
     return again;
   }
@@ -302,8 +309,9 @@ class transport::impl final : public session_host, public turn_hook {
       if (each->held() >= shed_least) holding.emplace_back(each->waiting_since(), each);
     }
     std::sort(holding.begin(), holding.end());
+    const auto there = there_;
     for (const auto& [since, each] : holding) {
-      if (held_ <= limits_.held_bytes_max) return;
+      if (!*there || held_ <= limits_.held_bytes_max) return;
       if (!each->is_closed())
         each->cut(
             occurrence::buffers_exceeded,
@@ -318,6 +326,11 @@ class transport::impl final : public session_host, public turn_hook {
 
   void on_session_message(session& who, message::any&& what) override {
     listener_.on_message(who.id(), std::move(what));
+  }
+
+  void on_session_retired(session& who) override { listener_.on_retired(who.id()); }
+  void on_session_ending(session& who, const std::string& why) override {
+    listener_.on_closed(who.id(), why);
   }
 
   // A client tells its caller; a node would go on in vain without a word.

@@ -51,7 +51,10 @@ struct transport_options {
   // this.
   nanoseconds stall_timeout = seconds(10);
   nanoseconds linger = seconds(1);  // of a closed connection that has something to write
-  // What is under way on a connection whose secret or certificate is out of use has so long.
+  // Of connections whose secret or certificate is out of use. Those that others have dialled are
+  // left to them for so long: they have files of their own to read.
+  nanoseconds retired_grace = seconds(30);
+  // The end of each, with the requests and streams that are under way on it.
   nanoseconds retired_max = seconds(60);
 };
 

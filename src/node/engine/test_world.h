@@ -1,0 +1,90 @@
+#pragma once
+// What is outside an engine, for tests that say themselves what happens there.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "node/engine/client_engine.h"
+#include "node/engine/engine.h"
+
+namespace hedgerow::engine {
+
+// All ports in one, which write down what they are asked and answer nothing by themselves.
+class world final : public ports::clock,
+                    public ports::store,
+                    public ports::transport,
+                    public ports::timers,
+                    public ports::handlers,
+                    public ports::log,
+                    public listener,
+                    public client_listener,
+                    public stream_listener {
+ public:
+  reading now() noexcept override {
+    return {{{1'000'000}, {1'000'000}, clock_status::synchronized, 1}, {1'000'000'000}};
+  }
+  std::string_view scale() const noexcept override { return "utc"; }
+  std::string epoch() const override { return {}; }
+  std::string_view source() const noexcept override { return "test"; }
+
+  void submit(ports::request_id id, ports::lease_request, nanoseconds) override { asked = id; }
+  void submit(ports::request_id, ports::view_request, nanoseconds) override {}
+
+  void assume(const ports::peer&) override {}
+  ports::connection_id dial(const std::string& address, const hedgerow::incarnation&,
+                            nanoseconds) override {
+    dialled.push_back(address);
+    return dialled.size();
+  }
+  bool send(ports::connection_id id, const message::any& what) override {
+    if (takes) sent.emplace_back(id, what);
+    return takes;
+  }
+  void set_busy(ports::connection_id, bool) override {}
+  void close(ports::connection_id id) override { closed.push_back(id); }
+
+  void wake_at(boot_time) override {}
+  std::optional<ports::job_result> run(ports::job_id, const ports::job&) override { return {}; }
+  void leadership_ended(fencing_token) override {}
+  void write(severity, std::string_view) override {}
+  bool wants(severity) const override { return false; }
+
+  void on_view(const view_change&) override {}
+  void on_leadership(leadership_state, fencing_token) override {}
+  void on_leader(const leader_info&) override {}
+  void on_member(const member&) override {}
+  void on_evicted(removal_reason) override {}
+  void on_failed(const error& why) override { failed.push_back(why); }
+  void on_store(bool, const std::string&) override {}
+  void on_clock(clock_status, const std::string&) override {}
+  void on_waiting(milliseconds, const std::string&) override {}
+  void on_send_done(call_id id, result<reply> how) override { done.emplace_back(id, how); }
+  void on_broadcast_reply(call_id, member_reply) override {}
+  void on_broadcast_done(call_id) override {}
+  void on_stopped() override { ++stopped; }
+  void on_addresses_wanted() override {}
+
+  void on_stream_offered(core::stream_id, core::stream_offer&&) override {}
+  void on_stream_open(core::stream_id, const std::string&, fencing_token) override {}
+  void on_stream_messages(core::stream_id, slice&&, bool) override {}
+  void on_stream_finished(core::stream_id) override {}
+  void on_stream_taken(core::stream_id, std::size_t) override {}
+  void on_stream_acknowledged(core::stream_id, std::uint64_t) override {}
+  void on_stream_end(core::stream_id id, stream_end&& how) override {
+    ended.emplace_back(id, std::move(how));
+  }
+
+  ports::request_id asked = 0;
+  bool takes = false;                // what is to be sent
+  std::vector<std::string> dialled;  // the number of each is its connection
+  std::vector<std::pair<ports::connection_id, message::any>> sent;
+  std::vector<ports::connection_id> closed;
+  std::vector<std::pair<call_id, result<reply>>> done;
+  std::vector<std::pair<core::stream_id, stream_end>> ended;
+  std::vector<error> failed;
+  int stopped = 0;
+};
+
+}  // namespace hedgerow::engine
