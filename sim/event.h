@@ -23,6 +23,7 @@ enum class event_kind : std::uint8_t {
   dial_failed,  // a: side, b: dial_failure
   message,      // a: receiving side, b: pooled message
   drained,      // a: sending side, b: bytes
+  retired,      // a: side
   closed,       // a: side, b: 1 if it was only found out now
   lease_reply,  // a: statement
   view_reply,   // a: statement
@@ -53,7 +54,7 @@ enum class event_kind : std::uint8_t {
   stream_open,  // one opens some
   stream_turn,  // a: end; its user does something
   // To the checker.
-  stream_check,  // a: stream
+  stream_check,  // a: stream, b: its end
   count
 };
 

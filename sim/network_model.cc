@@ -74,7 +74,11 @@ true_time network_model::leaving_time(std::uint64_t side, const message::any& wh
   const auto* data = std::get_if<message::stream_data>(&what);
   if (data == nullptr) return std::max(world_.now, c.last_drained[me]);
   const bool slow = !healed_ && random_.chance(0.02);
-  const true_time wait = random_.between(0, slow ? 300 * millisecond : millisecond / 2);
+  true_time wait = random_.between(0, slow ? 300 * millisecond : millisecond / 2);
+  if (!healed_ && random_.chance(0.0005)) {
+    wait = random_.between(second, 8 * second);
+    world_.tally.hit(fault::stream_lane_stuck);
+  }
   c.last_drained[me] = std::max(world_.now, c.last_drained[me]) + wait;
   c.undrained[me] += data->data.size();
   if (c.undrained[me] > limits::stream_lane_bytes_max) {
@@ -218,6 +222,7 @@ bool network_model::send(endpoint& who, ports::connection_id id, const message::
   }
   if (in != message::lane::streams) ++c.in_flight[me];
   ++messages_;
+  if (watcher_ != nullptr) watcher_->on_carried(who.id, id, what);
   const true_time leaves = in == message::lane::streams ? leaving_time(id, what) : world_.now;
   push_in_order(side_id(id / 2 - 1, 1 - me), event_kind::message, keep(what), in, leaves);
   return true;
@@ -294,7 +299,7 @@ void network_model::on_event(const event& e) {
     flow(e.a, static_cast<unsigned>(e.b));
   } else if (e.kind == event_kind::heal_cut) {
     end_cut(cuts_[e.a]);
-  } else if (e.kind == event_kind::drained) {
+  } else if (e.kind == event_kind::drained || e.kind == event_kind::retired) {
     if (of(e.a).open[side_of(e.a)]) processes_.hand_over(processes_.endpoint_of(e.target), e);
   } else if (arrives(e)) {
     processes_.hand_over(processes_.endpoint_of(e.target), e);
@@ -315,6 +320,8 @@ void network_model::deliver(endpoint& to, const event& e) {
     on_message(to, e);
   } else if (e.kind == event_kind::drained) {
     on_drained(to, e);
+  } else if (e.kind == event_kind::retired) {
+    if (of(e.a).open[side_of(e.a)]) to.transport_news->on_retired(e.a);
   } else {
     auto& c = of(e.a);
     if (!c.open[side_of(e.a)]) return;
@@ -354,6 +361,7 @@ void network_model::on_message(endpoint& to, const event& e) {
   if (world_.trace.wants(detail::messages))
     world_.trace.say(world_.now, fmt::format("p{} -> p{} #{} {}", c.process[1 - side_of(e.a)],
                                              to.id, e.a, describe(what)));
+  if (watcher_ != nullptr) watcher_->on_handed(e.a, what);
   hand_over(to, e.a, std::move(what));
 }
 
@@ -443,6 +451,10 @@ bool network_model::break_one(bool both_ends) {
     if (connections_[i].open[0] && connections_[i].open[1]) live.push_back(i);
   if (live.empty()) return false;
   const auto index = live[random_.below(live.size())];
+  if (with_.streams && random_.chance(0.3)) {
+    retire(index);
+    return true;
+  }
   auto& c = connections_[index];
   const unsigned first = random_.chance(0.5) ? 1U : 0U;
   const true_time later = world_.now + random_.between(0, second);
@@ -455,6 +467,17 @@ bool network_model::break_one(bool both_ends) {
   }
   world_.tally.hit(both_ends ? fault::break_both_ends : fault::break_one_end);
   return true;
+}
+
+// As a transport does whose secrets or certificates are new.
+void network_model::retire(std::uint64_t index) {
+  auto& c = connections_[index];
+  const true_time later = world_.now + random_.between(second / 5, 10 * second);
+  paths_.disturb(c.slot[0], c.slot[1], later);
+  world_.plan(world_.now, event_kind::retired, c.process[0], side_id(index, 0));
+  for (unsigned side = 0; side < 2; ++side)
+    world_.plan(later, event_kind::closed, c.process[side], side_id(index, side));
+  world_.tally.hit(fault::stream_connection_retired);
 }
 
 void network_model::heal() {

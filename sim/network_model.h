@@ -21,6 +21,17 @@ namespace hedgerow::sim {
 
 std::string address_of(std::uint32_t slot);
 
+// Sees what connections carry. A side is one end of a connection; the other differs in the last
+// bit.
+class wire_watcher {
+ public:
+  virtual ~wire_watcher() = default;
+  // The process at `side` has sent it.
+  virtual void on_carried(std::uint32_t process, std::uint64_t side, const message::any& what) = 0;
+  // It is handed to the process at `side` now.
+  virtual void on_handed(std::uint64_t side, const message::any& what) = 0;
+};
+
 class network_model {
  public:
   network_model(kernel& world, const swarm& with, router& processes);
@@ -42,12 +53,15 @@ class network_model {
   void heal();
   void unheal() { healed_ = false; }
 
+  void watch(wire_watcher& who) { watcher_ = &who; }
+
   const sim::paths& paths() const { return paths_; }
   std::uint64_t messages() const { return messages_; }
 
   // dial_arrives, dial_deadline, flow, heal_cut, and those below when they reach the host.
   void on_event(const event& e);
-  // handshake, opened, dial_failed, message, drained, closed: the process runs and takes it.
+  // handshake, opened, dial_failed, message, drained, retired, closed: the process runs and takes
+  // it.
   void deliver(endpoint& to, const event& e);
   void discard(const event& e);
 
@@ -99,6 +113,7 @@ class network_model {
   void on_drained(endpoint& to, const event& e);
   void hand_over(endpoint& to, std::uint64_t side, message::any&& what);
   void hand_over_data(endpoint& to, std::uint64_t side, const message::stream_data& what);
+  void retire(std::uint64_t index);
   void fail_dial(std::uint64_t side, ports::dial_failure why);
   void end_cut(cut_record& c);
   void flow(std::uint64_t index, unsigned direction);
@@ -109,6 +124,7 @@ class network_model {
   kernel& world_;
   const swarm& with_;
   router& processes_;
+  wire_watcher* watcher_ = nullptr;
   base::random random_;
   sim::paths paths_;
   bool healed_ = false;

@@ -98,7 +98,13 @@ void process::end() {
   locks_.clear();
 }
 
+void process::on_stream_finished(core::stream_id stream) {
+  in_.acts.on_cell(id, self.incarnation, engine_->cell());
+  streams_->on_finished(stream);
+}
+
 void process::settle() {
+  in_.streams.windows.settle();
   in_.acts.on_cell(id, self.incarnation, engine_->cell());
   for (const auto& one : locks_)
     one->settle();

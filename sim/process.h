@@ -115,7 +115,7 @@ class process final : public endpoint,
     streams_->on_open(stream, from, token);
   }
   void on_stream_messages(core::stream_id stream, slice&& block, bool framed) override;
-  void on_stream_finished(core::stream_id stream) override { streams_->on_finished(stream); }
+  void on_stream_finished(core::stream_id stream) override;
   void on_stream_taken(core::stream_id stream, std::size_t bytes) override {
     streams_->on_taken(stream, bytes);
   }

@@ -70,7 +70,7 @@ void print_sweep(const sweep_result& r, const std::vector<directed_result>& dire
   fmt::print("\nfaults");
   for (std::size_t i = 0; i < fault_kinds; ++i) {
     const auto kind = static_cast<fault>(i);
-    fmt::print("{}{:<22}{:>10}", i % 3 == 0 ? "\n  " : "  ", to_string(kind), r.tally.of(kind));
+    fmt::print("{}{:<26}{:>10}", i % 3 == 0 ? "\n  " : "  ", to_string(kind), r.tally.of(kind));
   }
   fmt::print(
       "\n\n{} seeds, {} failed; {} events, {} messages, {:.1f} simulated node-hours; {} replies, "

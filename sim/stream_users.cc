@@ -97,14 +97,12 @@ void stream_users::open_one(request_kind kind, const std::optional<core::target>
 stream_users::user stream_users::drawn(bool opener) {
   user u;
   u.opener = opener;
-  const auto dice = random_.below(100);
-  if (dice < 40)
-    u.reads = reading::at_once;
-  else
-    u.reads = dice < 85 ? reading::slowly : reading::never;
+  u.slow = random_.chance(0.55);
+  if (random_.chance(0.2)) u.stops_after = random_.chance(0.5) ? 0 : random_.below(12);
   u.echoes = !opener && random_.chance(0.5);
   u.leaves_open = random_.chance(0.15);
   if (opener || random_.chance(0.3)) u.to_write = random_.below(random_.chance(0.2) ? 300 : 20);
+  u.leaves_early = random_.chance(0.05);
   if (random_.chance(0.1)) u.cancel_after = 1 + random_.below(20);
   const true_time gaps[] = {2 * millisecond, 20 * millisecond, 150 * millisecond};
   u.gap = gaps[random_.below(std::size(gaps))];
@@ -114,7 +112,7 @@ stream_users::user stream_users::drawn(bool opener) {
 void stream_users::plan_turn(core::stream_id id) {
   const auto& u = ends_.at(id);
   const bool writes = u.to_write > 0 && u.waiting < limits::stream_buffer_bytes;
-  const bool busy = writes || (u.reads != reading::never && !u.unread.empty());
+  const bool busy = writes || (u.consumed < u.stops_after && !u.unread.empty());
   const true_time gap = in_.peace ? 10 * millisecond : busy ? u.gap : idle_gap;
   in_.world.plan(in_.world.now + random_.between(gap / 2, 2 * gap), event_kind::stream_turn, at_.id,
                  id);
@@ -125,17 +123,18 @@ void stream_users::turn(core::stream_id id) {
   if (at == ends_.end()) return;
   user& u = at->second;
   if (in_.peace) {
-    u.reads = reading::at_once;
+    u.slow = false;
+    u.stops_after = endlessly;
     u.to_write = u.cancel_after = 0;
-    u.leaves_open = u.echoes = false;
+    u.leaves_open = u.echoes = u.leaves_early = false;
   }
   const auto several = 1 + random_.below(4);
-  if (u.reads != reading::never)
-    consume(id, u.reads == reading::at_once ? u.unread.size() : several);
+  consume(id, u.slow ? several : u.unread.size());
   for (auto i = several; i > 0 && still(id) && u.to_write > 0; --i)
     write(id);
   if (!still(id)) return;
-  if (u.cancel_after > 0 && u.received >= u.cancel_after) {
+  const bool enough = u.cancel_after > 0 && u.received >= u.cancel_after;
+  if (enough || (u.leaves_early && random_.chance(0.2))) {
     node_.stream_cancel(id, u.opener ? stream_code::cancelled : stream_code::handler_failed,
                         "has seen enough");
     return;
@@ -164,9 +163,10 @@ void stream_users::write(core::stream_id id) {
     return;
   }
   if (u.waiting >= limits::stream_buffer_bytes) {
-    in_.world.tally.hit(fault::stream_stalled);
+    if (!std::exchange(u.stalled, true)) in_.world.tally.hit(fault::stream_stalled);
     return;
   }
+  u.stalled = false;
   --u.to_write;
   const auto bytes = make_bytes(framed(in_.checker.write(at_.id, id, size_of_next())));
   if (bytes->size() > limits::stream_window_first) in_.world.tally.hit(fault::stream_long_message);
@@ -183,7 +183,8 @@ void stream_users::consume(core::stream_id id, std::uint64_t messages) {
   user& u = ends_.at(id);
   std::uint64_t count = 0;
   std::size_t size = 0;
-  for (; count < messages && !u.unread.empty(); ++count) {
+  for (; count < messages && !u.unread.empty() && u.consumed < u.stops_after; ++count) {
+    ++u.consumed;
     in_.checker.consume(at_.id, id, u.unread.front());
     size += u.unread.front();
     u.unread.pop_front();
@@ -199,9 +200,12 @@ void stream_users::finish(core::stream_id id) {
 }
 
 void stream_users::on_offered(core::stream_id id, const core::stream_offer& what) {
-  in_.checker.on_offered(at_.id, id, what);
+  const bool limited = what.deadline != boot_time::never();
+  in_.checker.on_offered(at_.id, id, what,
+                         limited ? in_.clocks.when_boot(at_.slot, what.deadline) : forever);
   ends_[id] = drawn(false);
   if (random_.chance(0.03)) {
+    in_.world.tally.hit(fault::stream_refused);
     node_.stream_cancel(id, stream_code::handler_failed, "no handler");
   } else {
     plan_turn(id);
@@ -224,7 +228,7 @@ void stream_users::on_messages(core::stream_id id, const slice& block, bool whol
   }
   if (at == ends_.end()) return;
   at->second.received += count;
-  if (at->second.reads == reading::at_once) consume(id, count);
+  if (!at->second.slow) consume(id, count);
 }
 
 void stream_users::on_finished(core::stream_id id) {

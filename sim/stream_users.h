@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "node/engine/engine.h"
 #include "sim/checkers/streams_checker.h"
+#include "sim/checkers/windows_checker.h"
 #include "sim/clock_model.h"
 #include "sim/endpoint.h"
 #include "sim/kernel.h"
@@ -24,6 +25,7 @@ struct stream_world {
   const swarm& with;
   clock_model& clocks;
   streams_checker& checker;
+  windows_checker& windows;
   bool peace = false;  // nothing new is opened; everybody reads, and finishes
 };
 
@@ -46,22 +48,27 @@ class stream_users {
   void on_end(core::stream_id id, const stream_end& how);
 
  private:
-  enum class reading : std::uint8_t { at_once, slowly, never };
   struct user {
-    reading reads = reading::at_once;
+    bool slow = false;                      // reads at its turns only
+    std::uint64_t stops_after = endlessly;  // reads so many messages, then never again
     bool opener = false;
     bool echoes = false;
     bool leaves_open = false;        // until there is peace
     std::uint64_t to_write = 0;      // messages
     std::uint64_t cancel_after = 0;  // of so many messages; 0: never
+    bool leaves_early = false;       // at any time, be it not taken yet
     true_time gap = 0;               // mean, between two turns
 
     std::deque<std::size_t> unread;
     std::uint64_t received = 0;
+    std::uint64_t consumed = 0;
     std::size_t waiting = 0;  // bytes that have not left
+    bool stalled = false;     // by them
     bool finish = false;
     bool finished = false;
   };
+
+  static constexpr std::uint64_t endlessly = UINT64_MAX;
 
   user drawn(bool opener);
   void open_some();

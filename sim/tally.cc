@@ -46,10 +46,15 @@ std::string_view to_string(fault kind) {
                                                             "handler_failed",
                                                             "stream_ended_well",
                                                             "stream_not_taken",
+                                                            "stream_refused",
+                                                            "stream_crowded_out",
                                                             "stream_lost_leader",
                                                             "stream_lost_connection",
                                                             "stream_timed_out",
+                                                            "stream_idle",
                                                             "stream_stalled",
+                                                            "stream_lane_stuck",
+                                                            "stream_connection_retired",
                                                             "stream_long_message",
                                                             "stream_starved"};
   return names.at(static_cast<std::size_t>(kind));

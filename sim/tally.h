@@ -50,15 +50,20 @@ enum class fault : std::uint8_t {
   handler_inline,         //
   handler_overloaded,     //
   handler_failed,         //
-  // Not faults: what happens to streams.
-  stream_ended_well,       //
-  stream_not_taken,        // in time
-  stream_lost_leader,      // leadership was lost, with messages that were not acknowledged
-  stream_lost_connection,  // likewise
-  stream_timed_out,        //
-  stream_stalled,          // its writer waits for its reader
-  stream_long_message,     // longer than a first window
-  stream_starved,          // a long message found no room in time
+  // What happens to streams, and to connections with streams.
+  stream_ended_well,          //
+  stream_not_taken,           // in time
+  stream_refused,             // by the user to whom it was offered
+  stream_crowded_out,         // all windows of the connection belonged to others
+  stream_lost_leader,         // leadership was lost, with messages that were not acknowledged
+  stream_lost_connection,     // likewise
+  stream_timed_out,           //
+  stream_idle,                // for too long
+  stream_stalled,             // its writer waits for its reader
+  stream_lane_stuck,          // nothing leaves a connection for seconds
+  stream_connection_retired,  //
+  stream_long_message,        // longer than a first window
+  stream_starved,             // a long message found no room in time
   count
 };
 

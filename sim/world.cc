@@ -31,9 +31,11 @@ world::world(const swarm& with)
       evictions_(kernel_, lives_, network_.paths(), views_, with_.node.membership,
                  with_.node.store_patience),
       stream_acts_(kernel_, acts_, lives_),
-      streams_{kernel_, with_, clocks_, stream_acts_},
+      windows_(kernel_, stream_acts_, with_.node.stream_windows_bytes),
+      streams_{kernel_, with_, clocks_, stream_acts_, windows_},
       handlers_(kernel_, with_, clocks_, *this),
       hosts_(with.slots) {
+  if (with_.streams) network_.watch(windows_);
   store_.set_epoch(clocks_.epoch());
   for (std::uint32_t s = 0; s < with.slots; ++s)
     hosts_[s].name = fmt::format("n{}", s);
@@ -78,7 +80,7 @@ void world::handle(const event& e) {
   } else if (e.kind == event_kind::call_check) {
     calls_.on_check(e.a);
   } else if (e.kind == event_kind::stream_check) {
-    stream_acts_.on_check(e.a);
+    stream_acts_.on_check({e.a, e.b});
   } else if (on_script) {
     on_script(e);
   }

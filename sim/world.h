@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sim/checkers/evictions_checker.h"
+#include "sim/checkers/windows_checker.h"
 #include "sim/process.h"
 
 namespace hedgerow::sim {
@@ -97,6 +98,7 @@ class world final : private router, private store_watcher, private handler_watch
   calls_checker calls_;
   evictions_checker evictions_;
   streams_checker stream_acts_;
+  windows_checker windows_;
   stream_world streams_;
   handler_model handlers_;
   std::vector<host> hosts_;

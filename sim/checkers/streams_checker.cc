@@ -65,8 +65,9 @@ std::uint64_t streams_checker::begin(std::uint32_t process, core::stream_id id, 
   auto& r = streams_.emplace_back();
   r.kind = kind;
   r.taken_by = taken_by;
-  r.over_by = over_by;
-  r.sides.emplace_back().process = process;
+  auto& s = r.sides.emplace_back();
+  s.process = process;
+  s.over_by = over_by;
   places_[{process, id}] = {number, 0};
   world_.plan(taken_by + slack, event_kind::stream_check, 0, number);
   if (over_by != forever) world_.plan(over_by + slack, event_kind::stream_check, 0, number);
@@ -90,20 +91,19 @@ void streams_checker::finish(std::uint32_t process, core::stream_id id) {
 void streams_checker::consume(std::uint32_t process, core::stream_id id, std::size_t size) {
   const auto& at = place_of(process, id);
   auto& s = streams_[at.number].sides[at.side];
-  ++s.consumed;
+  ++s.consumed.messages;
+  s.consumed.bytes += size + length_size;
   s.unread_bytes -= size + length_size;
 }
 
 void streams_checker::on_offered(std::uint32_t process, core::stream_id id,
-                                 const core::stream_offer& what) {
-  std::uint64_t number = 0;
-  const auto named = what.metadata.find(number_key);
-  if (named != what.metadata.end())
-    std::from_chars(named->second.data(), named->second.data() + named->second.size(), number);
-  if (named == what.metadata.end() || number >= streams_.size()) {
+                                 const core::stream_offer& what, true_time over_by) {
+  const auto named = number_of(what.metadata);
+  if (!named || *named >= streams_.size()) {
     wrong(0, fmt::format("p{} was offered a stream that nobody has opened", process));
     return;
   }
+  const std::uint64_t number = *named;
   world_.trace.mix(number ^ process);
   auto& r = streams_[number];
   if (what.kind != r.kind) wrong(number, "offered as another kind of stream");
@@ -113,10 +113,13 @@ void streams_checker::on_offered(std::uint32_t process, core::stream_id id,
     wrong(number, fmt::format("p{} takes it under token {}, whose lease is not valid now", process,
                               what.token));
   places_[{process, id}] = {number, r.sides.size()};
+  if (over_by != forever)
+    world_.plan(over_by + slack, event_kind::stream_check, 0, number, r.sides.size());
   auto& s = r.sides.emplace_back();
   s.process = process;
   s.open = true;
   s.token = what.token;
+  s.over_by = over_by;
 }
 
 void streams_checker::on_open(std::uint32_t process, core::stream_id id, const std::string& from,
@@ -182,6 +185,9 @@ void streams_checker::on_finished(std::uint32_t process, core::stream_id id) {
   const auto at = place_of(process, id);
   const auto& r = streams_[at.number];
   if (std::exchange(s->finished, true)) wrong(at.number, "a second finish");
+  if (at.side != 0 && r.kind == request_kind::send && !acts_.covers(process, s->token))
+    wrong(at.number, fmt::format("p{} hears a finish under token {}, whose lease is not valid now",
+                                 process, s->token));
   const bool all = std::any_of(r.sides.begin(), r.sides.end(), [&](const side& other) {
     return (&other == &r.sides[0]) != (at.side == 0) && other.finish &&
            other.written.size() == s->received;
@@ -194,7 +200,7 @@ void streams_checker::on_finished(std::uint32_t process, core::stream_id id) {
 std::uint64_t streams_checker::consumed_of(const record& r, std::size_t of) const {
   std::uint64_t count = 0;
   for (const auto& s : r.sides) {
-    if (s.from == of) count = std::max(count, s.consumed);
+    if (s.from == of) count = std::max(count, s.consumed.messages);
   }
   return count;
 }
@@ -225,7 +231,7 @@ void streams_checker::on_end(std::uint32_t process, core::stream_id id, const st
   if (how.outcome) {
     ++ended_well_;
     if (!s->finish || !s->finished || how.acknowledged != s->written.size() ||
-        s->consumed != s->received)
+        s->consumed.messages != s->received)
       wrong(at.number, fmt::format("ended well at p{}, which was not through with it", process));
   } else {
     const auto code = how.outcome.error().code;
@@ -250,8 +256,14 @@ void streams_checker::count(const record& /*r*/, const side& s, const stream_end
     tally.hit(fault::stream_not_taken);
   if (why.code == errc::leadership_lost && rest) tally.hit(fault::stream_lost_leader);
   if (why.code == errc::outcome_unknown && rest) tally.hit(fault::stream_lost_connection);
-  if (why.code == errc::timed_out) tally.hit(fault::stream_timed_out);
-  if (why.context.starts_with("no memory")) tally.hit(fault::stream_starved);
+  const auto says = [&](std::string_view text) {
+    return why.context.find(text) != std::string::npos;
+  };
+  if (why.code == errc::timed_out)
+    tally.hit(says("idle") ? fault::stream_idle : fault::stream_timed_out);
+  if (says("windows of this connection") || says("open on one connection"))
+    tally.hit(fault::stream_crowded_out);
+  if (says("no memory")) tally.hit(fault::stream_starved);
 }
 
 void streams_checker::on_gone(std::uint32_t process) {
@@ -268,17 +280,38 @@ void streams_checker::on_stopped(std::uint32_t process) {
   }
 }
 
-void streams_checker::on_check(std::uint64_t number) {
-  const auto& r = streams_[number];
-  const auto& s = r.sides[0];
+void streams_checker::on_check(const end_id& end) {
+  const auto& s = side_of(end);
   if (s.ended || s.gone) return;
   const auto& story = lives_.of(s.process);
   if (story.paused_since != forever || story.disturbed > world_.now - slack) {
-    world_.plan(world_.now + slack, event_kind::stream_check, 0, number);
+    world_.plan(world_.now + slack, event_kind::stream_check, 0, end.number, end.side);
     return;
   }
-  if (!s.open && r.taken_by + slack <= world_.now) wrong(number, "neither taken nor over in time");
-  if (r.over_by != forever && r.over_by + slack <= world_.now) wrong(number, "not over in time");
+  if (!s.open && streams_[end.number].taken_by + slack <= world_.now)
+    wrong(end.number, "neither taken nor over in time");
+  if (s.over_by != forever && s.over_by + slack <= world_.now)
+    wrong(end.number, fmt::format("not over at p{} in time", s.process));
+}
+
+std::optional<std::uint64_t> streams_checker::number_of(
+    const std::map<std::string, std::string>& metadata) {
+  const auto named = metadata.find(number_key);
+  std::uint64_t number = 0;
+  if (named == metadata.end()) return std::nullopt;
+  const auto& text = named->second;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc()) return std::nullopt;
+  return number;
+}
+
+streams_checker::end_id streams_checker::newest_at(std::uint64_t number,
+                                                   std::uint32_t process) const {
+  const auto& sides = streams_[number].sides;
+  for (std::size_t i = sides.size() - 1; i > 0; --i) {
+    if (sides[i].process == process) return {number, i};
+  }
+  return {number, 0};
 }
 
 }  // namespace hedgerow::sim

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,11 @@ class streams_checker {
   streams_checker(kernel& world, const acts_checker& acts, const lives& all)
       : world_(world), acts_(acts), lives_(all) {}
 
+  struct end_id {
+    std::uint64_t number = 0;  // of the stream
+    std::size_t side = 0;      // 0 is the opener
+  };
+
   // What a user does. Ends are known by their process and the engine's id.
 
   // It will be opened; its number, which goes into the metadata under number_key. Taken by
@@ -40,7 +46,8 @@ class streams_checker {
   void consume(std::uint32_t process, core::stream_id id, std::size_t size);
 
   // What it is told.
-  void on_offered(std::uint32_t process, core::stream_id id, const core::stream_offer& what);
+  void on_offered(std::uint32_t process, core::stream_id id, const core::stream_offer& what,
+                  true_time over_by);
   void on_open(std::uint32_t process, core::stream_id id, const std::string& from,
                fencing_token token);
   void on_message(std::uint32_t process, core::stream_id id, std::string_view message);
@@ -51,7 +58,18 @@ class streams_checker {
   // Its process is gone; the engine says that everything has ended; stream_check.
   void on_gone(std::uint32_t process);
   void on_stopped(std::uint32_t process);
-  void on_check(std::uint64_t number);
+  void on_check(const end_id& end);
+
+  // For the checker of windows.
+  struct position {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;  // with lengths
+  };
+  static std::optional<std::uint64_t> number_of(const std::map<std::string, std::string>& metadata);
+  position consumed(const end_id& end) const { return side_of(end).consumed; }
+  bool over(const end_id& end) const { return side_of(end).ended || side_of(end).gone; }
+  // The end that this process was offered last.
+  end_id newest_at(std::uint64_t number, std::uint32_t process) const;
 
   std::uint64_t ended_well() const { return ended_well_; }
 
@@ -69,9 +87,10 @@ class streams_checker {
     bool finished = false;
     std::size_t from = none;  // the side whose messages it has received
     std::uint64_t received = 0;
-    std::uint64_t consumed = 0;
+    position consumed;
     std::size_t unread_bytes = 0;  // with lengths
     std::uint64_t acknowledged = 0;
+    true_time over_by = forever;
   };
   // The opener is the first side; then those that took it, in their order.
   struct record {
@@ -79,19 +98,15 @@ class streams_checker {
     std::vector<side> sides;
     bool not_executed = false;  // as its opener was told
     true_time taken_by = forever;
-    true_time over_by = forever;
-  };
-  struct place {
-    std::uint64_t number = 0;
-    std::size_t side = 0;
   };
 
   static constexpr std::size_t none = SIZE_MAX;
 
+  const side& side_of(const end_id& end) const { return streams_[end.number].sides[end.side]; }
   void wrong(std::uint64_t number, const std::string& text);
   // The end, which has not ended; or nullptr, and that is a violation.
   side* find(std::uint32_t process, core::stream_id id, std::string_view what);
-  const place& place_of(std::uint32_t process, core::stream_id id) const {
+  const end_id& place_of(std::uint32_t process, core::stream_id id) const {
     return places_.at({process, id});
   }
   // Consumed at the other side, of what this one has written.
@@ -102,7 +117,7 @@ class streams_checker {
   const acts_checker& acts_;
   const lives& lives_;
   std::vector<record> streams_;
-  std::map<std::pair<std::uint32_t, core::stream_id>, place> places_;
+  std::map<std::pair<std::uint32_t, core::stream_id>, end_id> places_;
   std::uint64_t ended_well_ = 0;
 };
 
