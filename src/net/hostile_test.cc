@@ -7,26 +7,18 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include "net/net_fixture.h"
 #include "net/progress.h"
+#include "net/test_guest.h"
 #include "wire/codec.h"
 
 namespace hedgerow::net {
 namespace {
 
-class hostile_test : public scene, public ::testing::Test {
+class hostile_test : public guest_scene, public ::testing::Test {
  protected:
   void start(transport_options options = {}) { server.listen(loop, std::move(options)); }
 
-  // An open connection from outside the library.
-  std::unique_ptr<raw_socket> guest() {
-    auto made = std::make_unique<raw_socket>();
-    const std::size_t before = server.opened.size();
-    made->connect(server.net->address());
-    made->say(hello_frame());
-    EXPECT_TRUE(until([&] { return server.opened.size() > before; }));
-    return made;
-  }
+  std::unique_ptr<guest_socket> guest() { return guest_of(server); }
   std::unique_ptr<raw_socket> stranger() {
     auto made = std::make_unique<raw_socket>();
     const auto before = count(occurrence::connections_accepted);
@@ -154,14 +146,13 @@ TEST_F(hostile_test, together_the_slow_may_hold_only_so_much) {
   start(options);
   const auto reader = guest();
   const auto other = server.opened.back().first;
-  std::vector<std::unique_ptr<raw_socket>> halves;
+  std::vector<std::unique_ptr<guest_socket>> halves;
   const std::string most = frame_of(request_of(std::string(2'000'000, 'x'))).substr(0, 1'000'000);
   for (int i = 0; i < 6; ++i) {
     halves.push_back(guest());
     std::string_view left = most;
     while (!left.empty()) {  // as fast as it is read
-      const auto put = ::send(halves.back()->handle(), left.data(), left.size(), MSG_DONTWAIT);
-      if (put > 0) left.remove_prefix(static_cast<std::size_t>(put));
+      left.remove_prefix(halves.back()->offer(left));
       loop.run_once(milliseconds(1));
     }
   }
@@ -170,7 +161,7 @@ TEST_F(hostile_test, together_the_slow_may_hold_only_so_much) {
       << "who has waited longest goes first";
   EXPECT_FALSE(halves.back()->ended());
   EXPECT_TRUE(server.net->send(other, message::leave{}));
-  EXPECT_TRUE(until([&] { return reader->ended() || reader->heard.size() > 8; }));
+  EXPECT_TRUE(until([&] { return reader->ended() || reader->heard().size() > 8; }));
 }
 
 TEST_F(hostile_test, the_silent_make_room_when_there_are_too_many) {

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "net/net_fixture.h"
+#include "net/test_guest.h"
 #include "wire/codec.h"
 
 namespace hedgerow::net {
@@ -87,15 +87,11 @@ struct receiver {
   bool wrong = false;
 };
 
-class stream_transport_test : public scene, public ::testing::Test {
+class stream_transport_test : public guest_scene, public ::testing::Test {
  protected:
   // An open connection from outside the library, and its id here.
-  std::unique_ptr<raw_socket> guest() {
-    auto made = std::make_unique<raw_socket>();
-    const std::size_t before = server.opened.size();
-    made->connect(server.net->address());
-    made->say(hello_frame());
-    HEDGEROW_ASSERT(until([&] { return server.opened.size() > before; }));
+  std::unique_ptr<guest_socket> guest() {
+    auto made = guest_of(server);
     id = server.opened.back().first;
     return made;
   }
@@ -175,7 +171,7 @@ TEST_F(stream_transport_test, lets_all_others_overtake_data_that_waits) {
   }));
   settle();
   slow->ended();
-  const auto got = types_in(slow->heard);
+  const auto got = types_in(slow->heard());
   const auto probe = std::find(got.begin(), got.end(), wire::frame_type::probe);
   const auto request = std::find(got.begin(), got.end(), wire::frame_type::request);
   ASSERT_TRUE(probe != got.end() && request != got.end());
@@ -240,7 +236,7 @@ TEST_F(stream_transport_test, ends_who_sends_data_byte_by_byte) {
   drip->say(data_frame(10'008, std::string(8, 's')));
   ASSERT_TRUE(until([&] {
     settle();
-    ::send(drip->handle(), "d", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    drip->offer("d");
     return !server.closed.empty();
   }));
   EXPECT_GT(heard, 0U) << "each byte was handed on";

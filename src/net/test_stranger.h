@@ -27,6 +27,7 @@ class tls_stranger {
         context_(SSL_CTX_new(which == end::client ? TLS_client_method() : TLS_server_method())) {
     ::fcntl(handle_, F_SETFL, ::fcntl(handle_, F_GETFL) | O_NONBLOCK);
     SSL_CTX_set_verify(context_, SSL_VERIFY_NONE, nullptr);
+    SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     is_client_ = which == end::client;
   }
   ~tls_stranger() {
@@ -76,10 +77,21 @@ class tls_stranger {
     over = got <= 0 && why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE;
   }
   bool shaken() const { return ssl_ != nullptr && SSL_is_init_finished(ssl_) == 1; }
-  void say(std::string_view text) {
-    HEDGEROW_ASSERT(SSL_write(ssl_, text.data(), static_cast<int>(text.size())) ==
-                    static_cast<int>(text.size()));
+  bool used_secret() const { return SSL_session_reused(ssl_) == 1; }
+  std::string suite() const { return SSL_get_cipher_name(ssl_); }
+  // False: no room.
+  bool change_keys(bool other_side_too) {
+    ERR_clear_error();
+    SSL_key_update(ssl_, other_side_too ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+    return SSL_do_handshake(ssl_) == 1;
   }
+  // What can be sent at once.
+  std::size_t offer(std::string_view text) {
+    ERR_clear_error();
+    const int put = SSL_write(ssl_, text.data(), static_cast<int>(text.size()));
+    return put > 0 ? static_cast<std::size_t>(put) : 0;
+  }
+  void say(std::string_view text) { HEDGEROW_ASSERT(offer(text) == text.size()); }
 
   std::string heard;
   bool over = false;

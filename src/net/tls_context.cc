@@ -54,6 +54,8 @@ SSL_CTX* fresh(const SSL_METHOD* method) {
   SSL_CTX_set_recv_max_early_data(made, 0);
   // Buffers only while there is something in them: an idle connection must be small.
   SSL_CTX_set_mode(made, SSL_MODE_RELEASE_BUFFERS);
+  // Or it would read on and on within one call: see tls_link::read.
+  SSL_CTX_clear_mode(made, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_read_ahead(made, 1);
   SSL_CTX_set_default_passwd_cb(made, no_passphrase);
   return made;
@@ -147,6 +149,12 @@ std::vector<std::string> names_in(X509* certificate) {
   if (!found.empty()) return found;
   if (auto name = common_name(certificate); !name.empty()) found.push_back(std::move(name));
   return found;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 4;
+  const auto end = names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), most));
+  return fmt::format("{}{}", fmt::join(names.begin(), end, ", "), names.size() > most ? ", …" : "");
 }
 
 SSL_SESSION* session_of(SSL* ssl, const group_secret& secret) {
@@ -250,7 +258,7 @@ bool tls_context::may_be(const std::string& name) const {
 }
 
 std::string tls_context::own_names() const {
-  return fmt::format("{}", fmt::join(names_, ", "));
+  return listed(names_);
 }
 
 }  // namespace hedgerow::net

@@ -65,6 +65,9 @@ class tls_context {
 // The names in a certificate: its DNS names or, if there are none, its common name.
 std::vector<std::string> names_in(X509* certificate);
 
+// Some of them, for texts: a certificate may have a thousand.
+std::string listed(const std::vector<std::string>& names);
+
 // Makes the session that stands for a secret; null without memory.
 ssl_session_st* session_of(SSL* ssl, const group_secret& secret);
 

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <openssl/crypto.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,12 +28,18 @@ result<std::string> read_open(int handle, const std::string& path, const std::st
   while (used < out.size()) {
     const ssize_t got = ::read(handle, out.data() + used, out.size() - used);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return cannot_read(path, what, std::system_category().message(errno));
+    if (got < 0) {
+      const int why = errno;
+      OPENSSL_cleanse(out.data(), used);
+      return cannot_read(path, what, std::system_category().message(why));
+    }
     if (got == 0) break;
     used += static_cast<std::size_t>(got);
   }
-  if (used > bytes_max)
+  if (used > bytes_max) {
+    OPENSSL_cleanse(out.data(), used);
     return cannot_read(path, what, fmt::format("it is longer than {} bytes", bytes_max));
+  }
   out.resize(used);
   return out;
 }

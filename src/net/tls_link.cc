@@ -6,8 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include <fmt/core.h>
-#include <fmt/ranges.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -71,6 +69,7 @@ struct tls_link::bio {
     if (count == 0) {
       self.ended_ = true;
     } else if (would_block(errno)) {
+      self.dry_ = true;
       BIO_set_retry_read(at);
     } else {
       self.error_ = errno;
@@ -224,6 +223,7 @@ io_outcome tls_link::read(std::span<char> into) {
   io_outcome out;
   while (out.bytes < into.size()) {
     std::size_t got = 0;
+    dry_ = false;
     ERR_clear_error();
     const int done = SSL_read_ex(ssl_, into.data() + out.bytes, into.size() - out.bytes, &got);
     if (done == 1) {
@@ -231,9 +231,16 @@ io_outcome tls_link::read(std::span<char> into) {
       continue;
     }
     const io_outcome why = outcome_of(done);
+    const bool over = why.end || why.error != 0 || why.insecure;
+    if (!over && !dry_) {
+      // A buffer full of records without data, new keys for one. A peer may send them as fast as
+      // they are read, and others want their turn.
+      out.more = true;
+      return out;
+    }
     if (out.bytes == 0) return why;
     // The bytes first; OpenSSL and the socket will say the rest again.
-    out.more = why.end || why.error != 0 || why.insecure;
+    out.more = over;
     return out;
   }
   out.more = true;
@@ -328,7 +335,7 @@ bool tls_link::may_be(const std::string& name) const {
 }
 
 std::string tls_link::peer_names() const {
-  return fmt::format("{}", fmt::join(peer_names_, ", "));
+  return listed(peer_names_);
 }
 
 int tls_link::offer_secret(SSL* ssl, const EVP_MD* hash, const unsigned char** identity,

@@ -92,6 +92,7 @@ class tls_link {
   std::size_t unsent_at_ = 0;
   int error_ = 0;  // of the socket
   bool ended_ = false;
+  bool dry_ = false;      // the socket had no more for the last read
   bool sealing_ = false;  // within write(): records gather in the workspace
   bool looked_ = false;
   bool established_ = false;

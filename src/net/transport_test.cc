@@ -6,12 +6,12 @@
 
 #include <gtest/gtest.h>
 
-#include "net/net_fixture.h"
+#include "net/test_guest.h"
 
 namespace hedgerow::net {
 namespace {
 
-class transport_test : public scene, public ::testing::Test {};
+class transport_test : public guest_scene, public ::testing::Test {};
 
 TEST_F(transport_test, introduces_both_sides) {
   node a("ann");
@@ -145,24 +145,21 @@ TEST_F(transport_test, answers_from_within_callbacks) {
 TEST_F(transport_test, answers_the_first_of_many_before_it_has_seen_the_last) {
   node b("bob");
   b.listen(loop);
-  raw_socket peer;
-  peer.connect(b.net->address());
-  peer.say(hello_frame());
-  ASSERT_TRUE(until([&] { return !b.opened.empty(); }));
-  ASSERT_TRUE(until([&] { return !peer.ended() && !peer.heard.empty(); }));
-  const std::size_t greeting = peer.heard.size();
+  const auto peer = guest_of(b);
+  ASSERT_TRUE(until([&] { return !peer->ended() && !peer->heard().empty(); }));
+  const std::size_t greeting = peer->heard().size();
   constexpr std::size_t count = 100;
   std::string all;
   for (std::uint64_t i = 1; i <= count; ++i)
     ASSERT_TRUE(wire::encode(request_of("ask", i), limits::payload_bytes_default, all));
   bool early = false;
   b.when_heard = [&](ports::connection_id id, const message::any& what) {
-    if (b.heard.size() == count) early = !peer.ended() && peer.heard.size() > greeting;
+    if (b.heard.size() == count) early = !peer->ended() && peer->heard().size() > greeting;
     message::reply answer;
     answer.id = std::get<message::request>(what).id;
     EXPECT_TRUE(b.net->send(id, answer));
   };
-  peer.say(all);
+  peer->say(all);
   ASSERT_TRUE(until([&] { return b.heard.size() == count; }));
   EXPECT_TRUE(early);
 }

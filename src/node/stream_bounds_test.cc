@@ -13,6 +13,8 @@
 #include <hedgerow/node.h>
 #include <unistd.h>
 
+#include "node/test_secret.h"
+
 namespace hedgerow {
 namespace {
 
@@ -66,6 +68,7 @@ class stream_bounds : public testing::Test {
     options o;
     o.name = name;
     o.store = store;
+    o.security = security_of_tests();
     o.lease = 500ms;
     o.on_stream = stream_handler::on_thread(echo);
     return o;
@@ -76,6 +79,7 @@ class stream_bounds : public testing::Test {
     leader = std::move(*one);
     client_options look;
     look.store = store;
+    look.security = security_of_tests();
     auto other = client::start(look);
     ASSERT_TRUE(other) << other.error().message();
     from = std::move(*other);

@@ -11,6 +11,8 @@
 #include <hedgerow/node.h>
 #include <unistd.h>
 
+#include "node/test_secret.h"
+
 namespace hedgerow {
 namespace {
 
@@ -37,6 +39,7 @@ options member_of(const std::string& store, const std::string& name) {
   options o;
   o.name = name;
   o.store = store;
+  o.security = security_of_tests();
   o.lease = 500ms;
   o.on_stream = stream_handler::on_thread(echo);
   o.on_broadcast_stream = stream_handler::non_blocking([name](stream&) {
@@ -60,6 +63,7 @@ std::unique_ptr<node> started(options with) {
 std::unique_ptr<client> client_of(const std::string& store, std::chrono::seconds patience = 20s) {
   client_options look;
   look.store = store;
+  look.security = security_of_tests();
   auto one = client::start(look);
   if (!one) throw std::runtime_error(one.error().message());
   if (auto ok = (*one)->wait_for_leader(patience); !ok)

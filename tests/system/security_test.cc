@@ -31,6 +31,7 @@ bool has(const std::string& text, const std::string& part) {
 
 class secured : public testing::Test {
  protected:
+  explicit secured(const std::string& lease = "1s") : group{lease} {}
   // Replaced at once, as a careful operator does it.
   std::string write(const std::string& name, const std::string& text) const {
     const std::string path = group.folder() / name;
@@ -142,8 +143,58 @@ TEST_F(secured, a_plain_agent_says_so) {
       << refused.err;
 }
 
-// Requests, members and leadership see nothing of it.
-TEST_F(secured, secrets_roll_without_an_interruption) {
+// With a lease that outlasts what a busy disk does to a renewal.
+class secured_lastingly : public secured {
+ protected:
+  secured_lastingly() : secured("4s") {}
+};
+
+// A stream to the leader on which something is said, and heard back, until its end.
+class lasting_stream {
+ public:
+  explicit lasting_stream(client& from) {
+    auto opened = from.open_stream();
+    EXPECT_TRUE(opened) << opened.error().message();
+    if (!opened) return;
+    stream_ = *opened;
+    talk_ = std::thread([this] { talk(); });
+  }
+  ~lasting_stream() { stop(); }
+  lasting_stream(const lasting_stream&) = delete;
+  lasting_stream& operator=(const lasting_stream&) = delete;
+
+  void end() {
+    stop();
+    stream_.finish();
+    const auto how = stream_.wait();
+    EXPECT_TRUE(how.outcome) << how.outcome.error().message();
+    EXPECT_EQ(how.acknowledged, stream_.written());
+    EXPECT_GT(how.acknowledged, 100u);
+  }
+
+ private:
+  void talk() {
+    for (std::size_t i = 0; !over_; ++i) {
+      const std::string line = std::to_string(i);
+      ASSERT_TRUE(stream_.write(line));
+      const auto back = stream_.read();
+      ASSERT_TRUE(back) << back.error().message();
+      ASSERT_TRUE(*back);
+      ASSERT_TRUE(has(**back, line)) << **back;
+    }
+  }
+  void stop() {
+    over_ = true;
+    if (talk_.joinable()) talk_.join();
+  }
+
+  stream stream_;
+  std::atomic<bool> over_{false};
+  std::thread talk_;
+};
+
+// Requests, streams, members and leadership see nothing of it.
+TEST_F(secured_lastingly, secrets_roll_without_an_interruption) {
   form({"a", "b", "c"});
   const auto told_before = [&] {
     std::map<std::string, std::size_t> all;
@@ -158,6 +209,8 @@ TEST_F(secured, secrets_roll_without_an_interruption) {
   auto started = client::start(std::move(with));
   ASSERT_TRUE(started);
   ASSERT_TRUE((*started)->wait_until_connected(5s));
+  // For all the time; further ones below, each under the secret of its own time.
+  lasting_stream lasting(**started);
   std::atomic<bool> over{false};
   std::atomic<int> sent{0};
   std::atomic<int> failed{0};
@@ -184,6 +237,8 @@ TEST_F(secured, secrets_roll_without_an_interruption) {
     write("group.secret", content);
     hang_up();
     EXPECT_TRUE(at_least(100));
+    outcome brief = group.run({"stream", "--secret-file", file}, "a line\n");
+    EXPECT_EQ(brief.code, 0) << brief.err;
   }
   // What was made under the old secret is replaced within seconds; the view lasts.
   EXPECT_EQ(run({"send", "x"}, write("old.secret", secret)).code, 3);
@@ -192,6 +247,7 @@ TEST_F(secured, secrets_roll_without_an_interruption) {
   over = true;
   for (auto& each : callers)
     each.join();
+  lasting.end();
   EXPECT_EQ(failed, 0) << first_failure;
   EXPECT_EQ(run({"send", "x"}, file).code, 0);
   for (agent* one : group.agents()) {
