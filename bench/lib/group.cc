@@ -4,6 +4,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <utility>
 
 #include <hedgerow/client.h>
 #include <hedgerow/security.h>
@@ -37,26 +38,28 @@ class pipeline {
   clock::duration run(int window) {
     const auto start = clock::now();
     // The first message starts the others, so that no two threads count.
-    next(window);
+    starting_ = window;
+    next();
     done_.get_future().get();
     return clock::now() - start;
   }
 
  private:
-  // Sends one; its completion sends `then`.
-  void next(int then) {
+  // Sends one; its completion sends the next, and the first one's the whole window.
+  void next() {
     --to_send_;
     const auto start = clock::now();
-    from_.send(payload_, std::chrono::seconds{5}, [this, start, then](result<reply> r) {
+    from_.send(payload_, std::chrono::seconds{5}, [this, start](result<reply> r) {
       if (!r) die(r.error().message());
       if (out_) out_->add(clock::now() - start);
       if (--to_finish_ == 0) return done_.set_value();
-      for (int i = 0; i < then && to_send_ > 0; ++i)
-        next(1);
+      for (int i = std::exchange(starting_, 1); i > 0 && to_send_ > 0; --i)
+        next();
     });
   }
 
   node& from_;
+  int starting_ = 1;
   int to_send_;
   int to_finish_;
   series* out_;

@@ -6,9 +6,10 @@
 // belong here, for they could all fall on one place.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31,13 +32,13 @@ class id_table {
     HEDGEROW_ASSERT(find(which) == nullptr);
     if (size_ == heads_.size()) grow();
     if (free_.empty()) {
-      slots_.emplace_back();
-      free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+      if (slots_ % block_slots == 0) blocks_.push_back(std::make_unique<block>());
+      free_.push_back(++slots_);
     }
     const std::uint32_t at = free_.back();
     free_.pop_back();
     ++size_;
-    slot& s = slots_[at - 1];
+    slot& s = slot_at(at);
     s.which = which;
     s.next = std::exchange(head_of(which), at);
     return s.what.emplace(std::forward<What>(what)...);
@@ -46,8 +47,11 @@ class id_table {
   // Null: not there.
   T* find(id which) {
     if (size_ == 0) return nullptr;
-    for (std::uint32_t at = head_of(which); at != 0; at = slots_[at - 1].next) {
-      if (slots_[at - 1].which == which) return &*slots_[at - 1].what;
+    std::uint32_t at = head_of(which);
+    while (at != 0) {
+      slot& s = slot_at(at);
+      if (s.which == which) return &*s.what;
+      at = s.next;
     }
     return nullptr;
   }
@@ -56,7 +60,7 @@ class id_table {
   std::optional<T> take(id which) {
     const std::uint32_t at = unlink(which);
     if (at == 0) return std::nullopt;
-    std::optional<T> out(std::move(slots_[at - 1].what));
+    std::optional<T> out(std::move(slot_at(at).what));
     release(at);
     return out;
   }
@@ -71,7 +75,8 @@ class id_table {
   std::vector<id> ids() const {
     std::vector<id> out;
     out.reserve(size_);
-    for (const slot& s : slots_) {
+    for (std::uint32_t at = 1; at <= slots_; ++at) {
+      const slot& s = slot_at(at);
       if (s.what) out.push_back(s.which);
     }
     std::sort(out.begin(), out.end());
@@ -86,8 +91,17 @@ class id_table {
     std::optional<T> what;
   };
 
+  // A power of two: a slot is found by a shift and a mask.
+  static constexpr std::uint32_t block_slots = 16;
+  using block = std::array<slot, block_slots>;
+
   static constexpr std::size_t heads_least = 64;
   static constexpr std::size_t kept_when_empty = 4096;
+
+  slot& slot_at(std::uint32_t at) {
+    return (*blocks_[(at - 1) / block_slots])[(at - 1) % block_slots];
+  }
+  const slot& slot_at(std::uint32_t at) const { return const_cast<id_table*>(this)->slot_at(at); }
 
   // Numbers that follow each other have heads of their own.
   std::uint32_t& head_of(id which) {
@@ -98,33 +112,33 @@ class id_table {
   std::uint32_t unlink(id which) {
     if (size_ == 0) return 0;
     std::uint32_t* link = &head_of(which);
-    while (*link != 0 && slots_[*link - 1].which != which)
-      link = &slots_[*link - 1].next;
+    while (*link != 0 && slot_at(*link).which != which)
+      link = &slot_at(*link).next;
     const std::uint32_t at = *link;
-    if (at != 0) *link = slots_[at - 1].next;
+    if (at != 0) *link = slot_at(at).next;
     return at;
   }
 
   // Its end may come back here; the slot is nobody's until then.
   void release(std::uint32_t at) {
-    slots_[at - 1].what.reset();
+    slot_at(at).what.reset();
     free_.push_back(at);
     --size_;
-    if (size_ == 0 && slots_.size() > kept_when_empty) clear();
+    if (size_ == 0 && slots_ > kept_when_empty) clear();
   }
 
   void grow() {
     heads_.assign(std::max(heads_least, 2 * heads_.size()), 0);
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].what) {
-        slots_[i].next = std::exchange(head_of(slots_[i].which), static_cast<std::uint32_t>(i + 1));
-      }
+    for (std::uint32_t at = 1; at <= slots_; ++at) {
+      slot& s = slot_at(at);
+      if (s.what) s.next = std::exchange(head_of(s.which), at);
     }
   }
 
   std::size_t size_ = 0;
-  std::vector<std::uint32_t> heads_;  // a power of two, no fewer than there are entries
-  std::deque<slot> slots_;
+  std::vector<std::uint32_t> heads_;            // a power of two, no fewer than there are entries
+  std::vector<std::unique_ptr<block>> blocks_;  // which stay where they are
+  std::uint32_t slots_ = 0;                     // that were ever used
   std::vector<std::uint32_t> free_;
 };
 

@@ -19,11 +19,6 @@ constexpr std::size_t control_bytes_max = 4 * limits::control_bytes_max;
 
 }  // namespace
 
-bool out_queue::empty() const {
-  return !current_ && std::all_of(lanes_.begin(), lanes_.end(),
-                                  [](const queued& each) { return each.chunks.empty(); });
-}
-
 // `data` bytes of streams are among the `more`.
 bool out_queue::has_room(message::lane at, std::size_t more, std::size_t data) const {
   const std::size_t bytes = of(at).bytes;
@@ -56,7 +51,12 @@ bool out_queue::push(const message::any& what) {
   to.bytes += added;
   data_ += data_bytes;
   const std::size_t shared = std::holds_alternative<message::request>(what) ? rest->size() : 0;
-  if (!join) to.chunks.push_back({std::move(own), {}, 0, at, 0, 0});
+  if (!join) {
+    chunk& made = to.chunks.emplace_back();
+    made.text = std::move(own);
+    made.lane = at;
+    ++chunks_;
+  }
   chunk& in = to.chunks.back();
   in.payload = rest->kept();
   in.held += added - shared;
@@ -71,11 +71,13 @@ void out_queue::push_frame(std::string frame) {
   to.bytes += size;
   held_ += size;
   to.chunks.push_back({std::move(frame), {}, 0, message::lane::control, size, 0});
+  ++chunks_;
 }
 
 void out_queue::clear() {
   current_.reset();
   lanes_ = {};
+  chunks_ = 0;
   held_ = 0;
   data_ = 0;
   drained_ = 0;
@@ -124,6 +126,7 @@ bool out_queue::is_written(chunk& one, std::size_t& count) {
   count -= now;
   of(one.lane).bytes -= now;
   if (one.done < one.size()) return false;
+  --chunks_;
   held_ -= one.held;
   data_ -= one.data;
   drained_ += one.data;

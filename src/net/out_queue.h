@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include <sys/uio.h>
 
+#include "base/fifo.h"
 #include "model/bytes.h"
 #include "model/message.h"
 
@@ -31,7 +31,7 @@ class out_queue {
   // A whole frame of the handshake.
   void push_frame(std::string frame);
 
-  bool empty() const;
+  bool empty() const { return chunks_ == 0; }
   void clear();
 
   // What the other side makes us hold until it reads: all but the payloads of requests, which are
@@ -60,7 +60,7 @@ class out_queue {
     std::size_t size() const { return text.size() + payload.size(); }
   };
   struct queued {
-    std::deque<chunk> chunks;
+    base::fifo<chunk> chunks;
     std::size_t bytes = 0;
   };
 
@@ -73,6 +73,7 @@ class out_queue {
   std::size_t bytes_max_;
   std::optional<chunk> current_;              // written in part: nothing may go before its end
   std::array<queued, message::lanes> lanes_;  // the most urgent first
+  std::size_t chunks_ = 0;                    // all that are not written
   std::size_t held_ = 0;
   std::size_t data_ = 0;  // of streams, not written
   std::size_t drained_ = 0;

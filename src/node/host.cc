@@ -40,7 +40,7 @@ void user_log::write(severity level, std::string_view text) {
   sink_(level, line);
 }
 
-void open_calls::send_done(std::uint64_t id, result<reply> outcome) {
+void open_calls::send_done(std::uint64_t id, result<reply>&& outcome) {
   if (auto done = sends_.take(id)) (*done)(std::move(outcome));
 }
 

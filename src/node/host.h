@@ -39,12 +39,16 @@ template <class Outcome>
 class once {
  public:
   explicit once(std::function<void(Outcome)> f) : f_(std::move(f)) {}
-  once(once&& other) noexcept : f_(std::exchange(other.f_, nullptr)) {}
+  once(once&& other) noexcept { f_.swap(other.f_); }
   once& operator=(once&&) = delete;
   ~once() {
     if (f_) f_(fail(errc::stopped, "stopped before the outcome was known"));
   }
-  void operator()(Outcome outcome) { std::exchange(f_, nullptr)(std::move(outcome)); }
+  void operator()(Outcome&& outcome) {
+    std::function<void(Outcome)> f;
+    f.swap(f_);
+    f(std::move(outcome));
+  }
 
  private:
   std::function<void(Outcome)> f_;
@@ -85,7 +89,7 @@ class open_calls {
     broadcasts_.add(++last_, std::move(done));
     return last_;
   }
-  void send_done(std::uint64_t id, result<reply> outcome);
+  void send_done(std::uint64_t id, result<reply>&& outcome);
   void broadcast_reply(std::uint64_t id, member_reply answer);
   void broadcast_done(std::uint64_t id);
 

@@ -1,5 +1,7 @@
 #include "wire/codec.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -112,19 +114,24 @@ result<slice> encode_payload(const Message& what, frame_type type, std::size_t p
   }
   const std::size_t length = out.size() - start - frame_header_bytes + payload.size();
   const auto header = encode_header({static_cast<std::uint32_t>(length), type});
-  out.replace(start, header.size(), header.data(), header.size());
+  std::copy(header.begin(), header.end(), out.begin() + static_cast<std::ptrdiff_t>(start));
   if (payload.size() > copy_max) return shared_payload(what);
   out.append(payload);
   return slice();
 }
 
 // `payload` makes the string of the payload behind a head of the given length.
-template <class Decode, class MakePayload>
-result<message::any> decode_with(Decode decode_head, std::string_view body, MakePayload payload) {
-  auto out = decode_head(body);
-  if (!out) return tl::unexpected<error>(std::move(out.error()));
-  out->payload = std::make_shared<const std::string>(payload());
-  return message::any(std::move(*out));
+template <class Message, class MakePayload>
+result<message::any> decode_as(std::string_view body, MakePayload payload) {
+  // Made where it stays: messages are dear to move.
+  result<message::any> out(tl::in_place, std::in_place_type<Message>);
+  auto& what = *std::get_if<Message>(&*out);
+  if (auto head = decode_head(body, what)) {
+    what.payload = std::make_shared<const std::string>(payload());
+  } else {
+    out = tl::unexpected<error>(std::move(head.error()));
+  }
+  return out;
 }
 
 }  // namespace
@@ -159,8 +166,8 @@ result<message::any> decode(frame&& in) {
   }
   if (!in.split) return decode(in.type, in.body);
   const auto take = [&] { return std::move(in.payload); };
-  if (in.type == frame_type::request) return decode_with(decode_request_head, in.body, take);
-  return decode_with(decode_reply_head, in.body, take);
+  if (in.type == frame_type::request) return decode_as<message::request>(in.body, take);
+  return decode_as<message::reply>(in.body, take);
 }
 
 result<message::any> decode(frame_type type, std::string_view body) {
@@ -171,8 +178,8 @@ result<message::any> decode(frame_type type, std::string_view body) {
   if (!carries_payload(type)) return decode_control(type, body);
   // Called after the head was found to be whole.
   const auto copy = [&] { return std::string(body.substr(*payload_head_size(type, body))); };
-  if (type == frame_type::request) return decode_with(decode_request_head, body, copy);
-  return decode_with(decode_reply_head, body, copy);
+  if (type == frame_type::request) return decode_as<message::request>(body, copy);
+  return decode_as<message::reply>(body, copy);
 }
 
 }  // namespace hedgerow::wire

@@ -72,10 +72,9 @@ result<void> encode_head(const message::stream_data& what, std::string& out) {
   return {};
 }
 
-result<message::request> decode_request_head(std::string_view body) {
+result<void> decode_head(std::string_view body, message::request& what) {
   const auto size = payload_head_size(frame_type::request, body);
   if (!size || body.size() < *size) return malformed("request: too short");
-  message::request what;
   what.id = base::load_u64(body.data());
   what.remaining = nanoseconds{static_cast<std::int64_t>(base::load_u64(body.data() + 8))};
   if (what.remaining < nanoseconds::zero()) return malformed("request: a negative time");
@@ -85,13 +84,12 @@ result<message::request> decode_request_head(std::string_view body) {
   what.kind = static_cast<message::request_kind>(byte_at(body, 16));
   if (body[18] != 0 || body[19] != 0) return malformed("request: reserved bits are set");
   what.from = body.substr(request_head_bytes, *size - request_head_bytes);
-  return what;
+  return {};
 }
 
-result<message::reply> decode_reply_head(std::string_view body) {
+result<void> decode_head(std::string_view body, message::reply& what) {
   const auto size = payload_head_size(frame_type::reply, body);
   if (!size || body.size() < *size) return malformed("reply: too short");
-  message::reply what;
   what.id = base::load_u64(body.data());
   what.token = static_cast<fencing_token>(base::load_u64(body.data() + 8));
   what.leader = {base::load_u64(body.data() + 16), base::load_u64(body.data() + 24)};
@@ -103,7 +101,7 @@ result<message::reply> decode_reply_head(std::string_view body) {
   const std::size_t from = byte_at(body, 33);
   what.from = body.substr(reply_head_bytes, from);
   what.leader_address = body.substr(reply_head_bytes + from, byte_at(body, 34));
-  return what;
+  return {};
 }
 
 result<message::stream_data> decode_stream_data(std::string_view body) {

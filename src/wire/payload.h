@@ -38,8 +38,8 @@ result<void> encode_head(const message::reply& what, std::string& out);
 result<void> encode_head(const message::stream_data& what, std::string& out);
 
 // The head only; the payload is left empty. `body` may be the whole body or just its head.
-result<message::request> decode_request_head(std::string_view body);
-result<message::reply> decode_reply_head(std::string_view body);
+result<void> decode_head(std::string_view body, message::request& out);
+result<void> decode_head(std::string_view body, message::reply& out);
 // A whole body; the data is borrowed from it.
 result<message::stream_data> decode_stream_data(std::string_view body);
 

@@ -85,7 +85,7 @@ void calls::broadcast(boot_time now, call_id id, const bytes& payload, boot_time
     p.kind = message::request_kind::broadcast;
     p.payload = payload;
     p.deadline = deadline;
-    p.to = std::move(t);
+    p.to = std::make_shared<const target>(std::move(t));
     schedule(request, p, deadline);
     attempt(now, request, p, out);
   }
@@ -121,25 +121,24 @@ void calls::clean_due() {
   }
 }
 
-void calls::transmit(boot_time now, std::uint64_t request, part& p, const target& to,
-                     call_effects& out) {
+void calls::transmit(boot_time now, std::uint64_t request, part& p, call_effects& out) {
   p.in_flight = true;
   p.sent = false;
   schedule(request, p, p.deadline);
-  out.emplace_back(call_effect::transmit{
-      to, message::request{request, p.kind, p.deadline - now, from_, p.payload}});
+  out.emplace_back(std::in_place_type<call_effect::transmit>, p.to,
+                   message::request{request, p.kind, p.deadline - now, from_, p.payload});
 }
 
 void calls::attempt(boot_time now, std::uint64_t request, part& p, call_effects& out) {
   if (p.in_flight || now >= p.deadline) return;
   if (p.kind == message::request_kind::broadcast) {
-    transmit(now, request, p, *p.to, out);
+    transmit(now, request, p, out);
     return;
   }
   if (!leader_) return;  // on_leader comes back to it
   p.leader_seen = true;
   p.to = leader_;
-  transmit(now, request, p, *leader_, out);
+  transmit(now, request, p, out);
 }
 
 void calls::retry(boot_time now, std::uint64_t request, part& p, const std::string& why,
@@ -156,7 +155,7 @@ void calls::retry(boot_time now, std::uint64_t request, part& p, const std::stri
 
 void calls::on_leader(boot_time now, const std::optional<target>& leader, call_effects& out) {
   const bool same = leader && leader_ && leader->incarnation == leader_->incarnation;
-  leader_ = leader;
+  leader_ = leader ? std::make_shared<const target>(*leader) : nullptr;
   if (same || !leader) return;
   for (const auto request : parts_.ids()) {
     auto& p = *parts_.find(request);
@@ -178,8 +177,8 @@ void calls::turned_away(boot_time now, std::uint64_t request, part& p, const mes
                           p.to && answer.leader != p.to->incarnation;
   if (redirected && ++p.redirects <= redirects_max) {
     p.last_problem = why;
-    p.to = target{{}, answer.leader_address, answer.leader};
-    transmit(now, request, p, *p.to, out);
+    p.to = std::make_shared<const target>(target{{}, answer.leader_address, answer.leader});
+    transmit(now, request, p, out);
     return;
   }
   retry(now, request, p, why, out);
@@ -271,7 +270,7 @@ void calls::finish(std::uint64_t request, result<reply>&& outcome, call_effects&
   const part& p = *parts_.find(request);
   const call_id call = p.call;
   if (p.kind == message::request_kind::send) {
-    out.emplace_back(call_effect::send_done{call, std::move(outcome)});
+    out.emplace_back(std::in_place_type<call_effect::send_done>, call, std::move(outcome));
   } else {
     member_reply answer{p.to->name, p.to->incarnation, {}};
     if (outcome) {

@@ -6,6 +6,7 @@
 // leader if need be.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,7 +34,7 @@ namespace call_effect {
 // Carry this request there; tell on_sent when it leaves this process, and on_unsent, on_reply or
 // on_cut, once.
 struct transmit {
-  target to;
+  std::shared_ptr<const target> to;
   message::request request;
 };
 // The caller does not wait any more: what has not left must never leave.
@@ -90,7 +91,7 @@ class calls {
     message::request_kind kind = message::request_kind::send;
     bytes payload;
     boot_time deadline;
-    std::optional<target> to;            // send: whom it was sent to last; broadcast: its member
+    std::shared_ptr<const target> to;    // send: whom it was sent to last; broadcast: its member
     bool in_flight = false;              // handed over, answer awaited
     bool sent = false;                   // and it has left: its outcome may be unknown
     bool leader_seen = false;            // send: some leader was known at some time
@@ -103,7 +104,7 @@ class calls {
     std::uint64_t request = 0;
   };
 
-  void transmit(boot_time now, std::uint64_t request, part& p, const target& to, call_effects& out);
+  void transmit(boot_time now, std::uint64_t request, part& p, call_effects& out);
   void attempt(boot_time now, std::uint64_t request, part& p, call_effects& out);
   void retry(boot_time now, std::uint64_t request, part& p, const std::string& why,
              call_effects& out);
@@ -122,8 +123,8 @@ class calls {
   std::size_t payload_bytes_max_;
   std::uint64_t last_request_ = 0;
   bool stopped_ = false;
-  std::optional<target> leader_;
-  base::id_table<part> parts_;  // by request id
+  std::shared_ptr<const target> leader_;  // shared with what was sent to it
+  base::id_table<part> parts_;            // by request id
   // A heap, the next one in front. What is not due any more stays in it, but never in front.
   std::vector<due_entry> due_;
   std::map<call_id, std::size_t> broadcasts_;  // members still to answer

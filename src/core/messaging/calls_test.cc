@@ -50,7 +50,7 @@ struct caller {
     act([&] { core.broadcast(now, id, make_bytes("hello"), now + within, std::move(to), out); });
   }
   void answer(reply_status status, std::uint64_t leader = 0, std::string_view text = "yes") {
-    message::reply r{sent.back().request.id, status, 7, sent.back().to.name, {}, {}, {}};
+    message::reply r{sent.back().request.id, status, 7, sent.back().to->name, {}, {}, {}};
     if (leader != 0) {
       r.leader = node(leader).incarnation;
       r.leader_address = node(leader).address;
@@ -77,7 +77,7 @@ TEST(calls, a_send_goes_to_the_leader_and_ends_with_its_reply) {
   c.lead(1);
   c.send(5);
   ASSERT_EQ(c.sent.size(), 1U);
-  EXPECT_EQ(c.sent[0].to.incarnation, node(1).incarnation);
+  EXPECT_EQ(c.sent[0].to->incarnation, node(1).incarnation);
   EXPECT_EQ(c.sent[0].request.remaining, 1s);
   EXPECT_EQ(c.sent[0].request.from, "me");
   c.left();
@@ -173,7 +173,7 @@ TEST(calls, a_new_leader_gets_at_once_what_the_old_one_turned_away) {
   EXPECT_EQ(c.sent.size(), 1U);
   c.lead(2);
   ASSERT_EQ(c.sent.size(), 2U);
-  EXPECT_EQ(c.sent[1].to.incarnation, node(2).incarnation);
+  EXPECT_EQ(c.sent[1].to->incarnation, node(2).incarnation);
 }
 
 TEST(calls, what_is_in_flight_is_not_sent_to_a_new_leader_too) {
@@ -191,9 +191,10 @@ TEST(calls, a_hint_to_the_leader_is_followed_but_not_in_circles) {
   c.send(5);
   c.answer(reply_status::not_leader, 2);
   ASSERT_EQ(c.sent.size(), 2U);
-  EXPECT_EQ(c.sent[1].to.address, node(2).address);
+  EXPECT_EQ(c.sent[1].to->address, node(2).address);
   for (int i = 0; i < 50; ++i)
-    c.answer(reply_status::not_leader, c.sent.back().to.incarnation == node(2).incarnation ? 1 : 2);
+    c.answer(reply_status::not_leader,
+             c.sent.back().to->incarnation == node(2).incarnation ? 1 : 2);
   EXPECT_LE(c.sent.size(), 10U) << "two that point at each other";
 }
 
@@ -273,7 +274,7 @@ TEST(calls, a_broadcast_is_not_for_the_leader) {
   EXPECT_EQ(c.sent.size(), 1U);
   c.tick(c.core.next_wake() - c.now);
   ASSERT_EQ(c.sent.size(), 2U);
-  EXPECT_EQ(c.sent[1].to.incarnation, node(1).incarnation);
+  EXPECT_EQ(c.sent[1].to->incarnation, node(1).incarnation);
 }
 
 TEST(calls, stopping_ends_everything_and_takes_nothing_more) {

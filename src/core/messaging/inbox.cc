@@ -54,19 +54,19 @@ void inbox::on_request(boot_time now, std::uint64_t connection, message::request
   const std::size_t size = as_view(what.payload).size();
   jobs_.add(++last_job_, job{connection, what.id, token, size});
   queued_bytes_ += size;
-  out.emplace_back(
-      inbox_effect::run{last_job_, ports::job{what.kind, std::move(what.from), token,
-                                              now + what.remaining, std::move(what.payload)}});
+  out.emplace_back(std::in_place_type<inbox_effect::run>, last_job_,
+                   ports::job{what.kind, std::move(what.from), token, now + what.remaining,
+                              std::move(what.payload)});
 }
 
 void inbox::on_job_done(ports::job_id id, ports::job_result&& outcome, inbox_effects& out) {
   const auto done = jobs_.take(id);
   if (!done) return;
   queued_bytes_ -= done->size;
-  out.emplace_back(inbox_effect::answer{
-      done->connection,
+  out.emplace_back(
+      std::in_place_type<inbox_effect::answer>, done->connection,
       message::reply{
-          done->request, outcome.status, done->token, name_, {}, {}, std::move(outcome.payload)}});
+          done->request, outcome.status, done->token, name_, {}, {}, std::move(outcome.payload)});
 }
 
 }  // namespace hedgerow::core

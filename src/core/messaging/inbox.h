@@ -5,6 +5,7 @@
 // it starts. Bounded: what does not fit is answered `overloaded` at once.
 
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -19,10 +20,10 @@ struct authority {
   bool leading = false;  // R1, on this turn's reading
   bool member = false;   // in the view
   bool stopping = false;
-  fencing_token token = 0;       // of the lease that is held, if leading
-  fencing_token view_token = 0;  // of the view, for broadcasts
-  hedgerow::incarnation leader;  // where to go instead
-  std::string leader_address;
+  fencing_token token = 0;          // of the lease that is held, if leading
+  fencing_token view_token = 0;     // of the view, for broadcasts
+  hedgerow::incarnation leader;     // where to go instead
+  std::string_view leader_address;  // valid for the call
 };
 
 namespace inbox_effect {

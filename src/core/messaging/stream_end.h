@@ -2,11 +2,11 @@
 // What is known of one end of a stream. Used by streams.cc and its parts only.
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "base/fifo.h"
 #include "core/messaging/calls.h"
 #include "model/message.h"
 
@@ -38,7 +38,7 @@ struct stream_end_state {
   boot_time due = boot_time::never();  // as in the table of what is due
 
   // What this side sends. Bytes are positions in the sequence.
-  std::deque<slice> queue;
+  base::fifo<slice> queue;
   std::uint64_t sent = 0;
   std::uint64_t sent_max = 0;  // by the other side's credit
   std::uint64_t messages = 0;  // written

@@ -206,8 +206,8 @@ void streams::detach(end_state& e, stream_effects& out) {
     auto& on = at->second;
     on.streams.erase(e.wire);
     on.promised -= e.promised;
-    std::erase(on.starved, e.id);
-    std::erase(on.ready, e.id);
+    on.starved.erase(e.id);
+    on.ready.erase(e.id);
     if (on.streams.empty()) out.emplace_back(stream_effect::busy{e.connection, false});
     // What it has queued is still there: a later stream must not pass for the first.
     if (on.streams.empty() && on.queued == 0) {

@@ -19,7 +19,6 @@
 // the user of a node that may not act under that token (R1).
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,6 +29,7 @@
 
 #include <hedgerow/stream.h>
 
+#include "base/fifo.h"
 #include "core/messaging/calls.h"
 #include "core/messaging/stream_end.h"
 #include "model/limits.h"
@@ -199,10 +199,10 @@ class streams {
   // A connection with streams, or with data of them in its queue.
   struct line {
     std::map<std::uint64_t, stream_id> streams;  // by their number on the wire
-    std::deque<stream_id> ready;                 // have something to send, and a window for it
+    base::fifo<stream_id> ready;                 // have something to send, and a window for it
     std::size_t queued = 0;                      // data bytes in the connection's queue
     std::size_t promised = 0;
-    std::deque<stream_id> starved;  // wait for a window as long as their message
+    base::fifo<stream_id> starved;  // wait for a window as long as their message
   };
 
   end_state* find(stream_id id);

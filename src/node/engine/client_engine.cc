@@ -63,10 +63,10 @@ void client_engine::drain() {
     for (auto& e : batch) {
       if (auto* t = std::get_if<core::call_effect::transmit>(&e)) {
         const auto request = t->request.id;
-        const auto carried = links_.carry(t->to, std::move(t->request));
+        const auto carried = links_.carry(*t->to, std::move(t->request));
         if (carried == links::carried::sent) calls_.on_sent(request);
         if (carried == links::carried::no)
-          calls_.on_unsent(now_.boot, request, "no connection to " + t->to.address, false,
+          calls_.on_unsent(now_.boot, request, "no connection to " + t->to->address, false,
                            effects_);
       } else if (const auto* f = std::get_if<core::call_effect::forget>(&e)) {
         links_.forget(f->to, f->request);

@@ -185,8 +185,12 @@ void engine::state::update_rank() {
   lease_.set_rank(std::min(rank, 20U));
 }
 
+bool engine::state::knows_leader(const reading& now) const {
+  return leader_.token != 0 && !leader_.gone && now.truth.earliest <= leader_.expires;
+}
+
 leader_info engine::state::leader(const reading& now) const {
-  if (leader_.token == 0 || leader_.gone || now.truth.earliest > leader_.expires) return {};
+  if (!knows_leader(now)) return {};
   const auto left = std::max(microseconds{0}, leader_.expires - now.truth.latest);
   return {leader_.at.name, leader_.at.address, leader_.at.incarnation, leader_.token,
           std::chrono::duration_cast<milliseconds>(left)};

@@ -120,14 +120,14 @@ void engine::state::broadcast(call_id id, const bytes& payload, boot_time deadli
 
 void engine::state::carry_out(core::call_effect::transmit&& e) {
   const auto request = e.request.id;
-  if (e.to.incarnation == incarnation()) {
+  if (e.to->incarnation == incarnation()) {
     calls_.on_sent(request);
     inbox_.on_request(now_.boot, 0, std::move(e.request), authority(), inbox_effects_);
   } else {
-    const auto carried = links_.carry(e.to, std::move(e.request));
+    const auto carried = links_.carry(*e.to, std::move(e.request));
     if (carried == links::carried::sent) calls_.on_sent(request);
     if (carried == links::carried::no)
-      calls_.on_unsent(now_.boot, request, "no connection to " + e.to.address, false,
+      calls_.on_unsent(now_.boot, request, "no connection to " + e.to->address, false,
                        call_effects_);
   }
 }
@@ -147,14 +147,18 @@ void engine::state::carry_out(core::call_effect::broadcast_done&& e) {
 }
 
 core::authority engine::state::authority() const {
-  const leader_info known = leader(now_);
-  return {may_lead(now_),
-          session_.inside(),
-          stopping_ != stopping::no,
-          lease_.held_token(),
-          session_.current()->id.token,
-          known.incarnation,
-          known.address};
+  core::authority out{may_lead(now_),
+                      session_.inside(),
+                      stopping_ != stopping::no,
+                      lease_.held_token(),
+                      session_.current()->id.token,
+                      {},
+                      {}};
+  if (knows_leader(now_)) {
+    out.leader = leader_.at.incarnation;
+    out.leader_address = leader_.at.address;
+  }
+  return out;
 }
 
 void engine::state::handle(ports::connection_id from, message::request&& m) {

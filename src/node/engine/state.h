@@ -58,6 +58,7 @@ class engine::state {
   boot_time now() const { return now_.boot; }
 
   view_ptr view() const { return session_.current(); }
+  bool knows_leader(const reading& now) const;
   leader_info leader(const reading& now) const;
   hedgerow::incarnation incarnation() const { return session_.self().incarnation; }
   const leadership_cell& cell() const { return cell_; }
