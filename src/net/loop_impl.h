@@ -96,8 +96,8 @@ struct event_loop::impl {
   std::uint64_t last_deadline = 0;
   boot_time wanted = boot_time::never();
   boot_time armed = boot_time::never();
-  own_handle alarm;  // a timerfd: the time-out of epoll does not count suspend
-  own_handle bell;   // an eventfd, for whoever posts while the loop sleeps
+  own_handle alarm;      // a timerfd: the time-out of epoll does not count suspend
+  own_handle bell;       // an eventfd, for whoever posts while the loop sleeps
   bool alarmed = false;  // the wake-up is due
   bool busy = false;     // several sockets have their turns
   // Whoever posts sets `posted` and then looks whether the loop is asleep; the loop does it the

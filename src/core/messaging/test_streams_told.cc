@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include "base/little_endian.h"
-
 #include "core/messaging/test_streams.h"
 
 namespace hedgerow::core {
