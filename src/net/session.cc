@@ -206,11 +206,11 @@ bool session::send(const message::any& what) {
   if (owed_ > 0 && std::holds_alternative<message::reply>(what)) --owed_;
   if (!queue_.push(what)) return false;
   if (dialer_ && std::holds_alternative<message::request>(what)) ++asked_;
-  update_held();
   if (!flush_wanted_ && !write_waiting_) {
     flush_wanted_ = true;
     host_.wants_flush(shared_from_this());
   }
+  update_held();
   return true;
 }
 

@@ -52,6 +52,7 @@ boot_time session::idle_since() const {
 }
 
 void session::update_held() {
+  if (flush_wanted_) return;  // most of it is about to leave, and flush() looks again
   const std::size_t now = reader_.held() + queue_.held() + (stream_ ? stream_->held() : 0);
   if (now == held_) return;
   host_.on_held(static_cast<std::ptrdiff_t>(now) - static_cast<std::ptrdiff_t>(held_));
