@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "net/kernel_calls.h"
 
 namespace hedgerow::net {
 namespace {
@@ -75,7 +76,7 @@ void poller::tell_kernel() {
 
 std::size_t poller::wait(int at_most) {
   tell_kernel();
-  const int count = epoll_wait(handle_, ready_.data(), ready_max, at_most);
+  const int count = kernel::epoll_wait(handle_, ready_.data(), ready_max, at_most);
   return count > 0 ? static_cast<std::size_t>(count) : 0;  // else a signal
 }
 

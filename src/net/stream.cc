@@ -9,6 +9,7 @@
 
 #include "net/address.h"
 #include "net/ip.h"
+#include "net/kernel_calls.h"
 
 namespace hedgerow::net {
 namespace {
@@ -43,7 +44,7 @@ void stream::tune() {
 
 io_outcome stream::read(std::span<char> into) {
   if (tls_) return tls_->read(into);
-  const ssize_t got = ::recv(handle(), into.data(), into.size(), MSG_DONTWAIT);
+  const ssize_t got = kernel::recv(handle(), into.data(), into.size(), MSG_DONTWAIT);
   io_outcome out;
   out.bytes = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
   out.end = got == 0;
@@ -56,7 +57,7 @@ io_outcome stream::write(std::span<const iovec> pieces) {
   constexpr int how = MSG_DONTWAIT | MSG_NOSIGNAL;
   ssize_t put = 0;
   if (pieces.size() == 1) {  // nearly always, and a good deal cheaper
-    put = ::send(handle(), pieces[0].iov_base, pieces[0].iov_len, how);
+    put = kernel::send(handle(), pieces[0].iov_base, pieces[0].iov_len, how);
   } else {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces.data());
