@@ -39,7 +39,7 @@ constexpr const char* description =
     "Runs groups of real Hedgerow engines in a simulated world: clocks that lie, stores that lose\n"
     "commits, networks that swallow bytes, processes that are stopped, killed and reborn. A seed\n"
     "fixes everything; the checkers look after every step.\n\n"
-    "  hedgerow-sim --seeds 1200          what CI runs\n"
+    "  hedgerow-sim --seeds 1000          what CI runs\n"
     "  hedgerow-sim --seed 42             replays one run; its last line is the trace hash\n"
     "  hedgerow-sim --seed 42 --log       the same with every statement and message\n"
     "  hedgerow-sim --directed            the schedules that no random search finds\n"
