@@ -136,7 +136,9 @@ TEST_F(hostile, invented_members_do_not_displace_real_ones) {
       },
       1ms};
   const auto begin = steady_clock::now();
-  while (steady_clock::now() - begin < 4s)
+  // On a busy machine they are slower.
+  const auto lasted = [&] { return steady_clock::now() - begin; };
+  while (lasted() < 4s || (joins.rounds() <= 500 && lasted() < 30s))
     expect_answers(1);
   joins.end();
   joiners.clear();
