@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "base/assert.h"
+#include "base/little_endian.h"
 #include "fuzz/lib/target.h"
 
 using namespace hedgerow;
@@ -23,7 +24,7 @@ namespace {
 constexpr std::size_t connection_bytes = 3 * limits::stream_window_first + 100'000;
 constexpr std::size_t message_bytes_max = 100'000;
 constexpr std::uint64_t connections = 3;
-constexpr std::size_t length_size = 4;
+constexpr std::size_t length_size = message::stream_length_bytes;
 constexpr std::size_t steps_max = 2000;
 
 const target peer{"peer", "host:1", {1, 2}};
@@ -111,8 +112,7 @@ class desk {
     std::string bytes;
     for (auto count = 1 + in_.choice(4); count > 0; --count) {
       const auto size = std::min<std::uint64_t>(amount(), limits::stream_window_first);
-      for (unsigned i = 0; i < length_size; ++i)
-        bytes.push_back(static_cast<char>(size >> (8 * i)));
+      message::append_stream_length(bytes, size);
       bytes.append(in_.choice(3) == 0 ? size / 2 : size, 'x');
     }
     bytes.resize(std::min(bytes.size(), limits::stream_frame_bytes_max));
@@ -189,10 +189,9 @@ class desk {
   void write(stream_id id) {
     const auto at = users_.find(id);
     if (at == users_.end()) return;
-    std::string bytes(length_size, '\0');
+    std::string bytes;
     const std::size_t size = std::min<std::uint64_t>(amount(), message_bytes_max);
-    for (unsigned i = 0; i < length_size; ++i)
-      bytes[i] = static_cast<char>(size >> (8 * i));
+    message::append_stream_length(bytes, size);
     bytes.append(size, 'y');
     ++at->second.written;
     core_.write(now_, id, slice(make_bytes(bytes)), 1, out_);
@@ -255,9 +254,7 @@ class desk {
     }
     for (std::string_view rest = e.block.text; !rest.empty(); ++u.unread) {
       HEDGEROW_ASSERT(rest.size() >= length_size);
-      std::size_t size = 0;
-      for (unsigned i = 0; i < length_size; ++i)
-        size |= static_cast<std::size_t>(static_cast<unsigned char>(rest[i])) << (8 * i);
+      const std::size_t size = base::load_u32(rest.data());
       HEDGEROW_ASSERT(size <= message_bytes_max && size <= rest.size() - length_size);
       rest.remove_prefix(length_size + size);
       u.unread_bytes -= length_size;

@@ -18,8 +18,8 @@ constexpr std::size_t ends_max = 12;  // of one process, before it opens no more
 constexpr true_time idle_gap = 300 * millisecond;
 
 std::string framed(std::string_view message) {
-  std::string out(length_size, '\0');
-  base::store_u32(out.data(), static_cast<std::uint32_t>(message.size()));
+  std::string out;
+  message::append_stream_length(out, message.size());
   return out.append(message);
 }
 

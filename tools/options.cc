@@ -126,9 +126,6 @@ void add_log_level(CLI::App& command, std::string& into) {
       });
 }
 
-// Of the agents, whose limit has no option.
-constexpr std::size_t payload_bytes_max = 4 * 1024 * 1024;
-
 void add_security(CLI::App& command, security_options& into) {
   add_text(command, "--secret-file", into.secret_file, "FILE",
            "The group's secret: encrypts, and keeps out who does not have it.\n"
@@ -272,7 +269,7 @@ void add_stream_options(CLI::App& command, stream_settings& into) {
   add_limit("--deadline", into.deadline, "When it must have ended. Default, and 0: no limit");
   add_limit("--idle-timeout", into.idle_timeout,
             "Ends a stream on which nothing has moved for so long.\nDefault, and 0: no limit");
-  add_size(command, "--max-line", into.line_bytes_max, payload_bytes_max,
+  add_size(command, "--max-line", into.line_bytes_max, client_options{}.payload_bytes_max,
            "The longest line that is taken; agents take 4 MiB");
   add_size(command, "--buffer", into.buffer_bytes_max, std::size_t{1} << 30,
            "With --all: how much may wait for a slower member");

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <CLI/App.hpp>
-#include <hedgerow/security.h>
+#include <hedgerow/options.h>
 
 namespace hedgerow::tools {
 
@@ -41,7 +41,7 @@ struct stream_settings {
   std::map<std::string, std::string> metadata;
   std::chrono::milliseconds deadline{0};  // 0 is none, as of the next
   std::chrono::milliseconds idle_timeout{0};
-  std::size_t line_bytes_max = 4 * 1024 * 1024;
+  std::size_t line_bytes_max = client_options{}.payload_bytes_max;
   std::size_t buffer_bytes_max = 4 * 1024 * 1024;
 };
 

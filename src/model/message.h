@@ -13,6 +13,7 @@
 
 #include <hedgerow/member.h>
 
+#include "base/little_endian.h"
 #include "model/bytes.h"
 #include "model/time.h"
 
@@ -129,6 +130,12 @@ struct reply {
 // has dialled the connection. Either side's data is one sequence of bytes: each message behind its
 // length (u32, little-endian), cut into frames anywhere.
 inline constexpr std::size_t stream_length_bytes = sizeof(std::uint32_t);
+
+inline void append_stream_length(std::string& to, std::size_t message_bytes) {
+  char length[stream_length_bytes];
+  base::store_u32(length, static_cast<std::uint32_t>(message_bytes));
+  to.append(length, sizeof length);
+}
 
 struct stream_open {
   std::uint64_t stream = 0;

@@ -1,6 +1,7 @@
 #pragma once
 // What one non-blocking attempt to read or write has come to.
 
+#include <cerrno>
 #include <cstddef>
 
 #include <sys/uio.h>
@@ -16,5 +17,10 @@ struct io_outcome {
   bool insecure = false;     // not encrypted as it must be; the connection is lost
   std::size_t departed = 0;  // of writing: what has left, for the measure of progress
 };
+
+// Of an attempt's errno: nothing is wrong, and nothing was moved.
+inline bool would_block(int error) {
+  return error == EAGAIN || error == EINTR;
+}
 
 }  // namespace hedgerow::net

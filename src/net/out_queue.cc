@@ -107,20 +107,20 @@ std::size_t out_queue::gather(std::span<iovec> pieces) const {
 void out_queue::sent(std::size_t count) {
   while (count > 0) {
     if (current_) {
-      if (is_written(*current_, count)) current_.reset();
+      if (advance(*current_, count)) current_.reset();
       continue;
     }
     // As gather() has it.
     auto& chunks = std::find_if(lanes_.begin(), lanes_.end(), [](const queued& each) {
                      return !each.chunks.empty();
                    })->chunks;
-    if (!is_written(chunks.front(), count)) current_ = std::move(chunks.front());
+    if (!advance(chunks.front(), count)) current_ = std::move(chunks.front());
     chunks.pop_front();
   }
 }
 
-// Whether nothing of it is left; takes what has left from `count`.
-bool out_queue::is_written(chunk& one, std::size_t& count) {
+// So many bytes of it have left, which are taken from `count`. True: it is written.
+bool out_queue::advance(chunk& one, std::size_t& count) {
   const std::size_t now = std::min(count, one.size() - one.done);
   one.done += now;
   count -= now;

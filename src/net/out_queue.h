@@ -67,7 +67,7 @@ class out_queue {
   queued& of(message::lane at) { return lanes_.at(static_cast<std::size_t>(at)); }
   const queued& of(message::lane at) const { return lanes_.at(static_cast<std::size_t>(at)); }
   bool has_room(message::lane at, std::size_t more, std::size_t data) const;
-  bool is_written(chunk& one, std::size_t& count);
+  bool advance(chunk& one, std::size_t& count);
 
   std::size_t payload_limit_;
   std::size_t bytes_max_;

@@ -21,13 +21,9 @@ void session::watch_reading(std::size_t arrived) {
 
 bool session::check_progress(boot_time now, bool paused) {
   if (state_ != state::open) return false;
-  if (is_retired()) {
-    end_retired(now);
-    if (state_ != state::open) return false;
-    check_stalls(now, paused);
-    return true;
-  }
-  return check_stalls(now, paused);
+  if (is_retired()) end_retired(now);
+  if (state_ != state::open) return false;
+  return check_stalls(now, paused) || is_retired();
 }
 
 bool session::check_stalls(boot_time now, bool paused) {

@@ -19,10 +19,6 @@ constexpr int keepalive_idle_s = 60;
 constexpr int keepalive_interval_s = 10;
 constexpr int keepalive_probes = 3;
 
-bool would_block(int error) {
-  return error == EAGAIN || error == EINTR;
-}
-
 }  // namespace
 
 std::string peer_of(int handle) {

@@ -19,10 +19,6 @@ namespace {
 // Of answers that a peer can cause without reading them (key updates).
 constexpr std::size_t unsent_bytes_max = 256 * 1024;
 
-bool would_block(int error) {
-  return error == EAGAIN || error == EINTR;
-}
-
 // What the kernel takes at once, or -1 and errno. A peer that is gone must not raise SIGPIPE.
 ssize_t send_some(int handle, const char* data, std::size_t size) {
   return ::send(handle, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -85,12 +85,6 @@ result<bool> stream::cell::write(std::string_view text, const bytes& shared, boo
   return true;
 }
 
-void stream::cell::put_length(std::size_t size) {
-  char length[length_size];
-  base::store_u32(length, static_cast<std::uint32_t>(size));
-  block_.append(length, sizeof length);
-}
-
 void stream::cell::close_block() {
   if (block_.empty()) return;
   out_.push_back({slice(std::make_shared<const std::string>(std::exchange(block_, {}))),
@@ -101,7 +95,7 @@ void stream::cell::append(std::string_view text, const bytes& shared) {
   ++written_;
   buffered_ += length_size + text.size();
   if (block_.size() + text.size() > limits::stream_frame_bytes - length_size) close_block();
-  put_length(text.size());
+  message::append_stream_length(block_, text.size());
   if (text.size() <= copy_max) {
     block_.append(text);
     ++block_messages_;
@@ -174,8 +168,7 @@ void stream::cell::handler_returned() {
     finish_ = true;
     changed_.notify_all();
     settle_read();
-    const bool dropped = drop_unread();
-    planned = plan() || dropped;
+    planned = drop_unread() || plan();
   }
   go(planned);
 }

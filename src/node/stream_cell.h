@@ -106,7 +106,6 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   [[nodiscard]] bool plan();
   void go(bool planned);
   void append(std::string_view text, const bytes& shared);
-  void put_length(std::size_t size);
   void close_block();
   std::string pop();
   bool is_open() const;

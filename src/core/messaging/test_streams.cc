@@ -6,16 +6,14 @@
 
 #include <gtest/gtest.h>
 
-#include "base/little_endian.h"
-
 namespace hedgerow::core {
 namespace {
 
 constexpr std::size_t length_size = message::stream_length_bytes;
 
 std::string framed(std::string_view message) {
-  std::string out(length_size, '\0');
-  base::store_u32(out.data(), static_cast<std::uint32_t>(message.size()));
+  std::string out;
+  message::append_stream_length(out, message.size());
   return out.append(message);
 }
 
