@@ -4,14 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include "net/net_fixture.h"
-#include "net/test_security.h"
+#include "net/secret_scene.h"
 #include "net/test_stranger.h"
 
 namespace hedgerow::net {
 namespace {
 
-class certificates : public scene, public ::testing::Test {
+class certificates : public secret_scene, public ::testing::Test {
  protected:
   transport_options with(const std::string& owner, const test_authority::made& own,
                          const std::string& trusted) {
@@ -24,29 +23,12 @@ class certificates : public scene, public ::testing::Test {
   transport_options named(const std::string& owner, const std::string& dns) {
     return with(owner, ours.sign({"machine", dns}), ours.pem());
   }
-  node::failure failed_dial(node& from, const std::string& address) {
-    const auto before = from.failed.size();
-    from.net->dial(address, {}, seconds(5));
-    HEDGEROW_ASSERT(until([&] { return from.failed.size() > before; }));
-    return from.failed.back();
-  }
   std::string why_not(const transport_options& o) {
     node one("one");
     const auto made = transport::open(loop, one, one.log, o);
     return made ? std::string() : made.error().message();
   }
-  static bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != text.npos;
-  }
-  static bool logged(const node& at, const std::string& part) {
-    for (const auto& line : at.log.lines) {
-      if (has(line, part)) return true;
-    }
-    return false;
-  }
-  static std::uint64_t count(const node& at, occurrence what) { return at.net->counts()->of(what); }
 
-  test_folder folder;
   test_authority ours{"our CA"};
   test_authority theirs{"another CA"};
 };

@@ -60,6 +60,15 @@ class tls_link_test : public ::testing::Test {
     }
     HEDGEROW_ASSERT(a.established() && b.established() && nothing.empty());
   }
+  // False: the link has ended. What comes behind the handshake is in `heard`.
+  static bool shake_hands(tls_stranger& peer, tls_link& here, std::string& heard) {
+    while (!peer.shaken() || !here.established()) {
+      peer.step();
+      write(here, {});
+      if (!read(here, heard, 1000)) return false;
+    }
+    return true;
+  }
 
   std::array<int, 2> handles{-1, -1};
   test_folder folder;
@@ -157,11 +166,7 @@ TEST_F(tls_link_test, reads_only_so_much_without_data_at_once) {
   peer.know(secret);
   const auto here = link(1);
   std::string heard;
-  while (!peer.shaken() || !here->established()) {
-    peer.step();
-    write(*here, {});
-    ASSERT_TRUE(read(*here, heard, 1000));
-  }
+  ASSERT_TRUE(shake_hands(peer, *here, heard));
   const int much = 1 << 20;
   ASSERT_EQ(::setsockopt(handles[0], SOL_SOCKET, SO_SNDBUF, &much, sizeof much), 0);
   int asked = 0;
@@ -186,11 +191,7 @@ TEST_F(tls_link_test, ends_who_asks_and_asks_and_does_not_read) {
   peer.know(secret);
   const auto here = link(1);
   std::string heard;
-  while (!peer.shaken() || !here->established()) {
-    peer.step();
-    write(*here, {});
-    ASSERT_TRUE(read(*here, heard, 1000));
-  }
+  ASSERT_TRUE(shake_hands(peer, *here, heard));
   bool open = true;
   for (int i = 0; i < 100'000 && open; ++i) {
     peer.change_keys(true);

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -11,37 +10,14 @@
 #include <gtest/gtest.h>
 #include <hedgerow/client.h>
 #include <hedgerow/node.h>
-#include <unistd.h>
 
 #include "node/test_secret.h"
+#include "node/test_streams.h"
 
 namespace hedgerow {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string fresh_store(const std::string& name) {
-  const auto file =
-      std::filesystem::path(testing::TempDir()) / (name + "_" + std::to_string(getpid()) + ".db");
-  std::filesystem::remove(file);
-  return file;
-}
-
-bool wait_for(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
-  while (!holds() && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::yield();
-  return holds();
-}
-
-result<void> echo(stream& s) {
-  for (;;) {
-    auto message = s.read();
-    if (!message) return tl::unexpected(std::move(message).error());
-    if (!*message) return {};
-    if (auto ok = s.write(**message); !ok) return ok;
-  }
-}
 
 // Opens when it is told to.
 class gate {

@@ -1,29 +1,19 @@
 // Streams on encrypted connections, and over a change of the group's secret.
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 #include <hedgerow/client.h>
 #include <hedgerow/node.h>
-#include <unistd.h>
 
 #include "net/test_security.h"
+#include "node/test_streams.h"
 
 namespace hedgerow {
 namespace {
 
 using namespace std::chrono_literals;
-
-result<void> echo(stream& s) {
-  for (;;) {
-    auto message = s.read();
-    if (!message) return tl::unexpected(std::move(message).error());
-    if (!*message) return {};
-    if (auto ok = s.write(**message); !ok) return ok;
-  }
-}
 
 class secured_streams : public testing::Test {
  protected:

@@ -1,7 +1,6 @@
 // Streams between nodes and clients of one process, over real sockets.
 
 #include <atomic>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <thread>
@@ -9,31 +8,14 @@
 #include <gtest/gtest.h>
 #include <hedgerow/client.h>
 #include <hedgerow/node.h>
-#include <unistd.h>
 
 #include "node/test_secret.h"
+#include "node/test_streams.h"
 
 namespace hedgerow {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string fresh_store(const std::string& name) {
-  const auto file =
-      std::filesystem::path(testing::TempDir()) / (name + "_" + std::to_string(getpid()) + ".db");
-  std::filesystem::remove(file);
-  return file;
-}
-
-// Says back what it hears until the other side has finished.
-result<void> echo(stream& s) {
-  for (;;) {
-    auto message = s.read();
-    if (!message) return tl::unexpected(std::move(message).error());
-    if (!*message) return {};
-    if (auto ok = s.write(**message); !ok) return ok;
-  }
-}
 
 options member_of(const std::string& store, const std::string& name) {
   options o;

@@ -1,11 +1,11 @@
 // Shell commands as handlers.
 
 #include <csignal>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "tests/system/harness/cluster.h"
+#include "tests/system/harness/traces.h"
 
 namespace hedgerow::system_test {
 namespace {
@@ -21,22 +21,6 @@ class handlers : public testing::Test {
     ASSERT_TRUE(group.wait_formed());
   }
   std::string file(const std::string& name) const { return group.folder() / name; }
-  static std::string content(const std::string& path) {
-    std::ifstream in{path};
-    return {std::istreambuf_iterator<char>{in}, {}};
-  }
-  // Also true for one that is dead and not yet reaped by init.
-  static bool gone(const std::string& pid) {
-    const std::string stat = content("/proc/" + pid + "/stat");
-    const auto state = stat.rfind(") ");
-    return stat.empty() || (state != stat.npos && stat[state + 2] == 'Z');
-  }
-  // The process numbers that a handler has written there, one a line.
-  std::string await_line(const std::string& path) const {
-    wait_for([&] { return content(path).ends_with('\n'); }, 10s);
-    const std::string text = content(path);
-    return text.substr(0, text.find('\n'));
-  }
 
   cluster group{"2s"};
 };
@@ -106,9 +90,9 @@ TEST_F(handlers, are_killed_at_the_deadline_with_their_children) {
   const outcome sent = group.run({"send", "x", "--timeout", "1s"});
   EXPECT_NE(sent.code, 0);
   EXPECT_LT(steady_clock::now() - before, 5s);
-  const std::string child = await_line(file("child"));
+  const std::string child = await_line(file("child"), 10s);
   ASSERT_FALSE(child.empty());
-  EXPECT_TRUE(wait_for([&] { return gone(child); }, 3s));
+  EXPECT_TRUE(wait_for([&] { return is_gone(child); }, 3s));
   EXPECT_TRUE(group["a"].itself().running());
 }
 
@@ -125,11 +109,11 @@ TEST_F(handlers, are_killed_when_leadership_ends) {
   with.arguments = {HEDGEROW_COMMAND, "send",        "x",         "--json",
                     "--store",        group.store(), "--timeout", "60s"};
   process send{std::move(with)};
-  const std::string pid = await_line(file("pid"));
+  const std::string pid = await_line(file("pid"), 10s);
   ASSERT_FALSE(pid.empty());
   group["a"].itself().signal(SIGTERM);
   EXPECT_EQ(group["a"].itself().wait_exit(5s), 0);
-  EXPECT_TRUE(wait_for([&] { return gone(pid); }, 3s));
+  EXPECT_TRUE(wait_for([&] { return is_gone(pid); }, 3s));
   // Whether it did its work, nobody knows.
   EXPECT_EQ(send.wait_exit(10s), 5);
 }

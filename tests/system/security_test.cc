@@ -3,7 +3,6 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <thread>
 
 #include <fmt/core.h>
@@ -14,16 +13,12 @@
 
 #include "tests/system/harness/cluster.h"
 #include "tests/system/harness/network.h"
+#include "tests/system/harness/traces.h"
 
 namespace hedgerow::system_test {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string text_in(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != text.npos;

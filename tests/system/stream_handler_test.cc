@@ -8,6 +8,7 @@
 
 #include "tests/system/harness/cluster.h"
 #include "tests/system/harness/hostile_peer.h"
+#include "tests/system/harness/traces.h"
 
 namespace hedgerow::system_test {
 namespace {
@@ -21,20 +22,10 @@ class stream_handlers : public testing::Test {
     ASSERT_TRUE(group.wait_formed()) << group.told();
   }
   std::string file(const std::string& name) const { return group.folder() / name; }
-  static std::string content(const std::string& path) {
-    std::ifstream in{path};
-    return {std::istreambuf_iterator<char>{in}, {}};
-  }
-  // Also true for one that is dead and not yet reaped by init.
-  static bool gone(const std::string& pid) {
-    const std::string stat = content("/proc/" + pid + "/stat");
-    const auto state = stat.rfind(") ");
-    return stat.empty() || (state != stat.npos && stat[state + 2] == 'Z');
-  }
   bool all_gone() const {
     std::ifstream in{file("pids")};
     for (std::string pid; in >> pid;) {
-      if (!gone(pid)) return false;
+      if (!is_gone(pid)) return false;
     }
     return true;
   }
@@ -128,7 +119,7 @@ TEST_F(stream_handlers, are_gone_after_a_good_end) {
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(group.run({"stream"}, "x\n").out, "x\n");
   EXPECT_TRUE(await_pids(10));
-  EXPECT_TRUE(wait_for([&] { return all_gone(); }, 10s)) << content(file("pids"));
+  EXPECT_TRUE(wait_for([&] { return all_gone(); }, 10s)) << text_in(file("pids"));
   EXPECT_TRUE(wait_for([&] { return open_descriptors(group["a"].itself().pid()) <= before; }, 10s));
 }
 
@@ -139,7 +130,7 @@ TEST_F(stream_handlers, are_gone_when_the_opener_is_killed) {
     ASSERT_TRUE(await_pids(2));
     EXPECT_FALSE(all_gone());
   }
-  EXPECT_TRUE(wait_for([&] { return all_gone(); }, 10s)) << content(file("pids"));
+  EXPECT_TRUE(wait_for([&] { return all_gone(); }, 10s)) << text_in(file("pids"));
   EXPECT_TRUE(group["a"].itself().running());
 }
 
@@ -150,7 +141,7 @@ TEST_F(stream_handlers, hear_that_it_ends_and_are_killed_if_they_stay) {
   process opener{talker("--deadline 1s")};
   ASSERT_TRUE(await_pids(1));
   EXPECT_TRUE(wait_for([&] { return all_gone(); }, 10s));
-  EXPECT_EQ(content(file("told")), "told\n");
+  EXPECT_EQ(text_in(file("told")), "told\n");
   EXPECT_EQ(opener.wait_exit(10s), 5);
 }
 
@@ -173,7 +164,7 @@ TEST_F(stream_handlers, are_gone_when_the_agent_stops) {
   ASSERT_TRUE(await_pids(2));
   group["a"].itself().signal(SIGTERM);
   EXPECT_EQ(group["a"].itself().wait_exit(10s), 0);
-  EXPECT_TRUE(all_gone()) << content(file("pids"));
+  EXPECT_TRUE(all_gone()) << text_in(file("pids"));
   EXPECT_EQ(opener.wait_exit(10s), 5);
 }
 
@@ -182,7 +173,7 @@ TEST_F(stream_handlers, are_gone_when_the_agent_is_killed) {
   process opener{talker()};
   ASSERT_TRUE(wait_for([&] { return opener.out() == "up\n"; }, 10s));
   group["a"].itself().signal(SIGKILL);
-  EXPECT_TRUE(wait_for([&] { return all_gone(); }, 10s)) << content(file("pids"));
+  EXPECT_TRUE(wait_for([&] { return all_gone(); }, 10s)) << text_in(file("pids"));
   EXPECT_EQ(opener.wait_exit(10s), 5);
 }
 

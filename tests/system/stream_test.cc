@@ -14,6 +14,7 @@
 
 #include "tests/system/harness/cluster.h"
 #include "tests/system/harness/hostile_peer.h"
+#include "tests/system/harness/traces.h"
 
 namespace hedgerow::system_test {
 namespace {
@@ -21,18 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t payload_limit = 4 * 1024 * 1024;
-
-std::string content(const std::string& path) {
-  std::ifstream in{path};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
-
-// A number that a process has written there, with a newline.
-std::string await_number(const std::string& path) {
-  wait_for([&] { return content(path).ends_with('\n'); }, 20s);
-  const std::string text = content(path);
-  return text.substr(0, text.find('\n'));
-}
 
 std::string numbers(int from, int to) {
   std::string all;
@@ -346,7 +335,7 @@ TEST_F(streams, wait_for_a_slow_reader_and_hold_no_memory) {
                   "echo $! > {2}/pid; wait $!",
                   HEDGEROW_COMMAND, patient.store(), group.folder().native())};
   process run{std::move(with)};
-  const std::string pid = await_number(file("pid"));
+  const std::string pid = await_line(file("pid"), 20s);
   const auto position = [&] {
     std::string word;
     std::size_t where = 0;
@@ -369,7 +358,7 @@ TEST_F(streams, wait_for_a_slow_reader_and_hold_no_memory) {
   EXPECT_LT(resident_bytes(patient["a"].itself().pid()), 64U * 1024 * 1024);
   std::ofstream{file("gate")} << "go\n";
   EXPECT_EQ(run.wait_exit(30s), 0);
-  EXPECT_TRUE(wait_for([&] { return content(file("count")).ends_with('\n'); }, 20s));
+  EXPECT_TRUE(wait_for([&] { return text_in(file("count")).ends_with('\n'); }, 20s));
   std::size_t lines = 0;
   std::ifstream{file("count")} >> lines;
   EXPECT_EQ(lines, 64U * 1024);

@@ -13,18 +13,7 @@ struct newcomer : testing::Test {
     mine.self.name = "n";
     mine.self.address = "10.0.0.2:1";
     mine.self.machine = "m2";
-    row = {.holder = "a",
-           .incarnation = {1, 1},
-           .address = "127.0.0.1:1",
-           .machine = "m1",
-           .token = 7,
-           .expires = {2'000'000},
-           .lease = seconds{3},
-           .lease_max = seconds{3},
-           .safe_after = {},
-           .epoch = "e",
-           .scale = "utc",
-           .version = 1};
+    row = row_of_leader({1, 1}, "m1");
   }
   // Starts, and finds the row.
   void find_row() {

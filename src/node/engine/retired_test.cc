@@ -132,18 +132,7 @@ TEST(retired_member, dials_anew_at_once) {
   mine.self.address = "127.0.0.1:2";
   engine one(mine, {outside, outside, outside, outside, outside, outside}, outside, outside);
   one.start();
-  const ports::lease_row row{.holder = "a",
-                             .incarnation = leader_life,
-                             .address = "127.0.0.1:1",
-                             .machine = "",
-                             .token = 7,
-                             .expires = {2'000'000},
-                             .lease = seconds{3},
-                             .lease_max = seconds{3},
-                             .safe_after = {},
-                             .epoch = "e",
-                             .scale = "utc",
-                             .version = 1};
+  const auto row = row_of_leader(leader_life, "");
   one.on_lease_reply(outside.asked, {ports::store_outcome::done, true, row, "e", {}});
   ASSERT_EQ(outside.dialled.size(), 1u);
   outside.takes = true;

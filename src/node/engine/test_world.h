@@ -87,4 +87,20 @@ class world final : public ports::clock,
   int stopped = 0;
 };
 
+// Of 'a' at 127.0.0.1:1, whose lease holds for a second of the world's time.
+inline ports::lease_row row_of_leader(const incarnation& who, const std::string& machine) {
+  return {.holder = "a",
+          .incarnation = who,
+          .address = "127.0.0.1:1",
+          .machine = machine,
+          .token = 7,
+          .expires = {2'000'000},
+          .lease = seconds{3},
+          .lease_max = seconds{3},
+          .safe_after = {},
+          .epoch = "e",
+          .scale = "utc",
+          .version = 1};
+}
+
 }  // namespace hedgerow::engine
