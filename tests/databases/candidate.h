@@ -63,7 +63,7 @@ class candidate {
   bool wait_idle(milliseconds patience = milliseconds{10'000}) const;  // acts no more
   std::vector<told> history() const;
   int unknown_outcomes() const { return unknown_; }
-  int repeats() const { return failed_; }  // statements that certainly did not happen
+  int failed_outcomes() const { return failed_; }
 
  private:
   class replies;
