@@ -52,6 +52,24 @@ boot_time acts::first_of(fencing_token token) const {
   return first == boot_time::never() ? boot_time{} : first;
 }
 
+boot_time acts::last_before(boot_time at) const {
+  const std::lock_guard hold(lock_);
+  boot_time last{};
+  for (const act& one : all_) {
+    if (one.end < at) last = std::max(last, one.end);
+  }
+  return last;
+}
+
+boot_time acts::first_after(boot_time at) const {
+  const std::lock_guard hold(lock_);
+  boot_time first = boot_time::never();
+  for (const act& one : all_) {
+    if (one.begin > at) first = std::min(first, one.begin);
+  }
+  return first == boot_time::never() ? boot_time{} : first;
+}
+
 // Calls found(act, greater token that acted before, or its own if it was another's).
 template <class Found>
 void acts::find_violations(const Found& found) const {

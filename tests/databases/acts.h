@@ -35,6 +35,9 @@ class acts {
   // The last act under this token; boot_time{} if there is none.
   boot_time last_of(fencing_token token) const;
   boot_time first_of(fencing_token token) const;
+  // The last act that ended before, the first that began after an instant, of whatever token.
+  boot_time last_before(boot_time at) const;
+  boot_time first_after(boot_time at) const;
   // Acts that certainly came after one under a greater token, or whose token had another owner
   // before.
   std::size_t violations() const;
