@@ -58,6 +58,7 @@ def enter():
     """In the child: private mounts, its own /proc, and no other run's networks."""
     check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), "prctl")
     os.setsid()
+    check(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
     check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "private mounts")
     mount("proc", Path("/proc"))
     networks = Path("/run/netns")
@@ -73,7 +74,7 @@ def run(what) -> int:
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base()))
     folder.chmod(0o755)
     try:
-        check(libc.unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC), "unshare")
+        check(libc.unshare(CLONE_NEWPID), "unshare")
         sys.stdout.flush()
         sys.stderr.flush()
         child = os.fork()
