@@ -37,6 +37,7 @@ EDGES = {
     "src/node": BELOW_CORE | CORES | DRIVERS | {"src/wire", "src/node/engine"},
     "tools": set(),
     "examples": set(),
+    "chaos": set(),
     "sim": BELOW_CORE | CORES | {"src/node/engine"},
     "bench": BELOW_CORE | CORES | DRIVERS | {"src/wire", "src/node/engine", "src/node"},
     # To speak the protocol badly; the fake ClockBound daemon that its own tests use.
@@ -53,7 +54,7 @@ EVERY_SOURCE = {folder + " .cc" for folder in EDGES if folder.startswith("src/")
 # What the tests of every layer may include besides.
 SHARED_BY_TESTS = "tests/postgres"
 TEST_LIBRARIES = {"gtest", "libpq-fe.h"}
-PROGRAMS = {"tools", "examples", "sim", "bench", "tests", "fuzz"}
+PROGRAMS = {"tools", "examples", "chaos", "sim", "bench", "tests", "fuzz"}
 LIBRARIES = {
     "tl": set(EDGES),
     "fmt": EVERY_SOURCE | PROGRAMS | {"tests/databases"},
@@ -63,7 +64,7 @@ LIBRARIES = {
     "google": {"src/wire"},
     "grpcpp": {"bench"},
     "sqlite3.h": {"src/store/sqlite", "bench", "tests"},
-    "libpq-fe.h": {"src/store/postgres", "bench", "tests"},
+    "libpq-fe.h": {"src/store/postgres", "bench", "chaos", "tests"},
     "nlohmann": {"src/store"} | PROGRAMS,
     "CLI": PROGRAMS,
     "benchmark": {"bench"},
