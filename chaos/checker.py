@@ -93,10 +93,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument("--self-test", action="store_true",
                         help="whether planted violations are found, instead")
+    parser.add_argument("--times", type=int, default=1,
+                        help="of the self-test: so often each way to break a large history")
     options = parser.parse_args(arguments)
     if options.self_test:
         from selftest.run import self_test
-        return self_test()
+        return self_test(options.times)
     if options.folder is None:
         parser.error("which history? give its folder")
     try:
