@@ -13,8 +13,11 @@ from checks.verdict import Verdict
 from checks.views import Removal, View, ViewId, Views
 from history import Fault, GRAIN_US, History, Life, Place
 
-# Faults that touch no path between members and keep no member from running.
-ELSEWHERE = ("database", "clock", "sessions", "counter", "disk", "proxy_database")
+# Faults that touch no path between members and keep no member from running; beginnings of kinds.
+ELSEWHERE = ("database", "sessions", "disk", "clock")
+DATABASE = "database"  # its host
+# What may keep a leader from the database, besides what happens to that or to a path to it.
+OFF_THE_NETWORK = ("link_down", "local_blackhole")
 # Those by which a process ends: its own pulses tell.
 ENDS = ("kill", "stop")
 
@@ -22,6 +25,9 @@ ENDS = ("kill", "stop")
 PROBES_IN_SILENCE = 3
 WINDOW_PROBES = 15
 SLACK_US = 500_000
+# TCP waits, after a path is mended, for up to as long as it was broken; then the product has long
+# dialled anew.
+TCP_US = 5_000_000
 OBSERVERS_MAX = 10
 HELPERS = 5
 
@@ -34,7 +40,7 @@ class Disturbance:
         until = fault.until
         if until is None:
             until = fault.t if fault.kind in ENDS else run_end
-        self.end = until + SLACK_US
+        self.end = until + SLACK_US + min(until - fault.t, TCP_US)
         self.pairs = self.pairs_of(fault)
         # Without nodes it is everywhere.
         self.nodes = None if not fault.nodes else frozenset(fault.nodes)
@@ -47,6 +53,11 @@ class Disturbance:
             return None
         return frozenset(frozenset(pair) for pair in pairs
                          if type(pair) is list and all(type(node) is str for node in pair))
+
+    @staticmethod
+    def delays_views(fault: Fault) -> bool:
+        return (fault.kind.startswith(ELSEWHERE[:3]) or fault.kind in OFF_THE_NETWORK
+                or any(DATABASE in pair for pair in Disturbance.pairs_of(fault) or ()))
 
     def overlaps(self, begin: int, end: int) -> bool:
         return self.begin <= end and self.end >= begin
@@ -155,9 +166,7 @@ class Evictions:
         # A verdict may have waited for the database to take the view.
         for fault in reversed(history.run.faults):
             until = fault.until if fault.until is not None else fault.t + history.run.lease_us
-            if not fault.kind.startswith(("database", "sessions", "proxy_database")):
-                continue
-            if fault.t <= t and until + SLACK_US >= begin:
+            if Disturbance.delays_views(fault) and fault.t <= t and until + SLACK_US >= begin:
                 begin = min(begin, fault.t - window)
         return Scene(history, self.views, disturbances, begin, t)
 

@@ -67,12 +67,12 @@ class Recovery:
                         for seen in self.views.seen.get(life.number, []) if seen.t <= deadline)
         held: dict[int, tuple[int, int]] = {}
         for at, (t, number, view) in enumerate(events):
-            held[number] = view
+            held[number] = max(view, held.get(number, view))
             if at + 1 < len(events) and events[at + 1][0] <= healed:
                 continue
             now = max(t, healed)
             if len(held) == len(living) and len(set(held.values())) == 1 and \
-                    self.has_exactly(view, living, now):
+                    self.has_exactly(held[number], living, now):
                 return now
         return None
 

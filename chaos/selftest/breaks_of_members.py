@@ -119,7 +119,7 @@ def a_removal_that_no_fault_explains(book: Book, rng: random.Random) -> str | No
             continue
         others = {other["nodes"][0] for other in book.nemesis
                   if other is not fault and other["e"] == "fault" and other["t"] < removal["t"]
-                  and (other["until"] or other["t"]) > removal["t"] - 6 * SECOND}
+                  and (other["until"] or other["t"]) > removal["t"] - 11 * SECOND}
         leader = lines(book, "led", token=removal["token"])[0][0].node
         if len(others) > 1 or others & {leader, node}:
             continue
@@ -163,6 +163,5 @@ def nobody_who_acts_at_the_end(book: Book, rng: random.Random) -> str:
 def one_that_is_in_no_view_at_the_end(book: Book, rng: random.Random) -> str:
     page = book.page("n9", 1, healed(book) - SECOND)
     page.joined(healed(book) - SECOND)
-    page.pulses(healed(book) - SECOND, healed(book) + 8 * SECOND)
-    page.add("pulse", t=healed(book) + 9 * SECOND + 500 * MS)
+    page.pulses(healed(book) - SECOND, healed(book) + 10 * SECOND)
     return "recovery.view"

@@ -147,10 +147,11 @@ def removal_cases() -> Iterator[Case]:
     yield "a silent one that was cut off", (), removed("silent", fault=cut)
     yield "one that only one could not reach", ("evictions.healthy",), removed(
         "silent", fault=cut | {"nodes": ["n3", "n4"], "pairs": [["n3", "n4"]]})
+    # Half a second, and TCP's wait, count as disturbed, too.
     yield "one that was cut off long ago", ("evictions.healthy",), removed(
-        "silent", fault=cut | {"t": 10 * SECOND, "until": (window - 501) * MS})
+        "silent", fault=cut | {"t": (window - 2501) * MS, "until": (window - 1501) * MS})
     yield "one that was cut off a while ago", (), removed(
-        "silent", fault=cut | {"t": 10 * SECOND, "until": (window - 499) * MS})
+        "silent", fault=cut | {"t": (window - 2499) * MS, "until": (window - 1499) * MS})
     yield "one beside a database that is killed", ("evictions.healthy",), removed(
         "silent", fault=cut | {"kind": "database_kill", "nodes": []})
     yield "a crashed one", (), removed("crashed", ends=19900 * MS)
