@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks what the docs say against the code: docs/reference.md has every option, variable, default,
-JSON field, error code and exit code, and none that is not there; every test that docs/guarantees.md
-names exists.
+JSON field, error code and exit code, and none that is not there; every test and every mutant that
+docs/guarantees.md names exists, and every mutant has a promise there.
 
 Usage: docs.py --command HEDGEROW | --self-test
 """
@@ -19,6 +19,7 @@ from sources import Finding, blank, is_test, line_of, project_files, report, sel
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = Path("docs/reference.md")
 GUARANTEES = Path("docs/guarantees.md")
+MUTANTS = Path("src/base/mutant.h")
 SHARED = "Options of every command"
 
 FIELD = re.compile(r'\b\w+\["(\w+)"\]\s*=[^=]|\bput(?:_text)?\((?:\w+, )?"(\w+)"'
@@ -26,6 +27,7 @@ FIELD = re.compile(r'\b\w+\["(\w+)"\]\s*=[^=]|\bput(?:_text)?\((?:\w+, )?"(\w+)"
 CODE = re.compile(r'\bcase errc::\w+:\s*return "(\w+)";')
 TEST = re.compile(r"^\s*(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\s*\)", re.MULTILINE)
 NAMED_TEST = re.compile(r"`([a-z]\w*\.[A-Za-z]\w*)`")
+NAMED_MUTANT = re.compile(r"`(\w+)`")
 FILE_ENDINGS = (".cc", ".h", ".md", ".py", ".db", ".conf", ".so")
 
 
@@ -96,13 +98,33 @@ def check_reference(path: Path, text: str, pages: list[Page], words: set[str]):
     yield from check_words(path, text, pages, words)
 
 
-def check_guarantees(path: Path, text: str, tests: set[str]):
+def check_guarantees(path: Path, text: str, tests: set[str], mutants: set[str]):
     for match in NAMED_TEST.finditer(text):
         name = match.group(1)
         if name.endswith(FILE_ENDINGS) or name in tests:
             continue
         yield Finding(path, line_of(text, match.start()), f"no test {name}",
                       "name the one that shows it now")
+    named = list(named_mutants(text))
+    for number, name in named:
+        if name not in mutants:
+            yield Finding(path, number, f"no mutant {name}", f"name one of {MUTANTS}")
+    for name in sorted(mutants - {name for _, name in named}):
+        yield Finding(path, 1, f"no promise for the mutant {name}", "name it where its rule counts")
+
+
+def named_mutants(text: str):
+    """Line and name of what stands in columns with the heading Mutant."""
+    column = None
+    for number, line in enumerate(text.split("\n"), start=1):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            column = None
+        elif "Mutant" in cells:
+            column = cells.index("Mutant")
+        elif column is not None and column < len(cells):
+            for name in NAMED_MUTANT.findall(cells[column]):
+                yield number, name
 
 
 def words_of_tools() -> set[str]:
@@ -121,6 +143,12 @@ def words_of_tools() -> set[str]:
 def all_tests() -> set[str]:
     return {".".join(found) for path in project_files(ROOT) if path.name.endswith("_test.cc")
             for found in TEST.findall(blank((ROOT / path).read_text(encoding="utf-8")))}
+
+
+def all_mutants() -> set[str]:
+    text = blank((ROOT / MUTANTS).read_text(encoding="utf-8"))
+    body = re.search(r"enum class mutant[^{]*{([^}]*)}", text)
+    return set(re.findall(r"\w+", body.group(1))) - {"none", "count"}
 
 
 PAGE = help_text.take_apart(("x",), """X
@@ -148,9 +176,13 @@ PLANTED = {
     "no field": ("r.md", GOOD.replace("`field`", "field"), "no word of `field`"),
     "no exit code": ("r.md", GOOD.replace("| 0 |", "0"), "no exit code 0"),
 }
+TABLE = "| Promise | Shown by | Mutant |\n|---|---|---|\n| `it` | `lease.holds` | `no_rule` |\n"
 PLANTED_TESTS = {
-    "a test": ("g.md", "| see `lease.holds` in `lease.cc` |", ""),
-    "no test": ("g.md", "| see `lease.gone` |", "no test lease.gone"),
+    "a test": ("g.md", TABLE + "\n| see `lease.holds` in `lease.cc` |", ""),
+    "no test": ("g.md", TABLE + "\n| see `lease.gone` |", "no test lease.gone"),
+    "no mutant": ("g.md", TABLE + "| it | | `rule` |\n", "no mutant rule"),
+    "no promise": ("g.md", TABLE.replace("`no_rule`", ""), "no promise for the mutant no_rule"),
+    "elsewhere": ("g.md", TABLE.replace("Mutant", "Word"), "no promise for the mutant no_rule"),
 }
 
 
@@ -162,14 +194,15 @@ def main() -> int:
     if given.self_test:
         planted = partial(check_reference, pages=[PAGE], words={"field"})
         return (self_test(planted, PLANTED)
-                | self_test(partial(check_guarantees, tests={"lease.holds"}), PLANTED_TESTS))
+                | self_test(partial(check_guarantees, tests={"lease.holds"}, mutants={"no_rule"}),
+                            PLANTED_TESTS))
     if not given.command:
         parser.error("--command is needed")
     pages = help_text.read(given.command)
     reference, guarantees = ((ROOT / path).read_text(encoding="utf-8")
                              for path in (REFERENCE, GUARANTEES))
     found = list(check_reference(REFERENCE, reference, pages, words_of_tools()))
-    found += check_guarantees(GUARANTEES, guarantees, all_tests())
+    found += check_guarantees(GUARANTEES, guarantees, all_tests(), all_mutants())
     return report(found, "docs/reference.md and docs/guarantees.md")
 
 

@@ -155,6 +155,8 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     return;
   }
   row_id_ = row->id;
+  if (phase_ == phase::leading && !ready_ && row->id.token < token_ && row->id > current_->id)
+    begin_anew();
   if (phase_ == phase::reading) {
     // The claim overwrites the row's token, which says how new the row was.
     auto seen = as_view(*row);
@@ -176,6 +178,16 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     return;
   }
   proceed(now, out);
+}
+
+// The store shows a later view than the one that this tenure wanted to begin from: it had lost that,
+// and a second failover to a copy that had not has brought it back.
+void view_leader::begin_anew() {
+  phase_ = phase::reading;
+  on_known_view(current_);
+  current_.reset();
+  row_view_.reset();
+  checks_.clear();
 }
 
 // S3: a new leader starts from the last committed view. If the store may have lost that, then from

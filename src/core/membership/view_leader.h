@@ -141,6 +141,7 @@ class view_leader {
   void proceed(boot_time now, view_effects& out);
   void on_known_view(const view_ptr& v);
   void on_row(boot_time now, const std::optional<ports::view_row>& row, view_effects& out);
+  void begin_anew();
   void choose_base(boot_time now, view_effects& out);
   void lead(boot_time now, view_effects& out);
   void weigh(boot_time now, view_effects& out);

@@ -191,6 +191,26 @@ TEST(view_leader, S3_after_a_change_of_epoch_the_greatest_view_of_store_and_memb
   EXPECT_EQ(s.row->epoch, "e2");
 }
 
+// A first failover loses views, a second one, to a copy that had them, brings them back before this
+// tenure has committed anything.
+TEST(view_leader, S3_a_later_view_that_comes_back_before_the_first_commit_is_the_base) {
+  view_stand s;
+  s.row = ports::view_row{{5, 5}, "e1", view_of({}, {2, 3})->members, {}};
+  s.begin(7, nullptr, "e2");
+  s.reply();
+  s.reply();
+  s.tick(s.options.silence());  // nobody has told of a greater view
+  ASSERT_EQ(s.open.front().request.action, view_action::commit);
+  s.row = ports::view_row{{6, 9}, "e1", view_of({}, {2, 4})->members, {}};
+  s.reply();
+  EXPECT_EQ(s.open.front().request.action, view_action::claim);
+  s.reply();
+  s.tick(s.options.silence());
+  s.reply_all();
+  EXPECT_EQ(s.names(), (names{"m2", "m4", "m1"}));
+  EXPECT_EQ(s.core.current()->id, (view_id{7, 10}));
+}
+
 TEST(view_leader, S3_a_row_that_was_deleted_under_the_leader_is_written_again) {
   view_stand s;
   s.lead(7, {1, 2, 3});
