@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+CLOCK_MONOTONIC_COARSE = 6
 EVERY = 0.1
 SEGMENT_BYTES = 80
 MAX_DRIFT_PPB = 50_000
@@ -23,8 +24,7 @@ DECLARED_MS = 20
 
 
 def coarse_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC_COARSE) if hasattr(
-        time, "CLOCK_MONOTONIC_COARSE") else time.clock_gettime_ns(6)
+    return time.clock_gettime_ns(CLOCK_MONOTONIC_COARSE)
 
 
 class Segment:
@@ -42,6 +42,9 @@ class Segment:
         with fresh.open("r+b") as file:
             self.bytes = mmap.mmap(file.fileno(), SEGMENT_BYTES)
         fresh.rename(self.path)
+
+    def status(self) -> int:
+        return struct.unpack_from("<i", self.bytes, 68)[0]
 
     def write(self, bound_ns: int, status: int):
         generation = struct.unpack_from("<H", self.bytes, 14)[0]
@@ -86,21 +89,20 @@ class Host:
 class Clocks:
     """All hosts' clocks, and a thread that plays their quartzes and daemons."""
 
-    def __init__(self, folder: Path, names: list[str], rng: Random):
+    def __init__(self, folder: Path, names: list[str], rng: Random, bounded: bool):
         self.hosts = {}
         for number, name in enumerate(names):
-            self.hosts[name] = self.make(folder, name, number, rng)
+            self.hosts[name] = self.make(folder, name, bounded or number % 2 == 0, rng)
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.play, daemon=True)
         self.thread.start()
 
     @staticmethod
-    def make(folder: Path, name: str, number: int, rng: Random) -> Host:
+    def make(folder: Path, name: str, bounded: bool, rng: Random) -> Host:
         path = folder / f"{name}.clock"
         path.write_bytes(bytes(8))
         with path.open("r+b") as file:
             offset = mmap.mmap(file.fileno(), 8)
-        bounded = number % 2 == 0
         limit = (rng.choice(BOUNDS_MS) if bounded else DECLARED_MS) * 1_000_000
         segment = Segment(folder / f"{name}.shm0") if bounded else None
         option = f"clockbound:{segment.path}" if bounded else f"declared:{DECLARED_MS}ms"

@@ -128,6 +128,10 @@ class Database:
             self.kill9()
         self.process = None
 
+    def close(self):
+        self.stop()
+        subprocess.run(["umount", "--lazy", str(self.disk)], check=False, timeout=PATIENCE)
+
     def kill9(self):
         if self.process is not None:
             self.process.kill()

@@ -71,7 +71,7 @@ def cut(run, one: Planned, hosts: list[str], pairs: list[tuple[str, str]]):
         run.hold(one)
     finally:
         run.network.heal(pairs)
-    return hosts, {"cut": [f"{a}>{b}" for a, b in pairs]}
+    return hosts, {"pairs": pairs}
 
 
 def others(run, name: str) -> list[str]:

@@ -45,6 +45,10 @@ class Network:
         for name in names:
             self.connect(name)
 
+    def close(self):
+        for name in [*self.numbers, ROUTER]:
+            ip("netns", "del", name, check=False)
+
     def address(self, name: str) -> str:
         return f"10.78.{self.numbers[name]}.2"
 

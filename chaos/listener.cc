@@ -73,7 +73,8 @@ void listener::on_view(const view_change& change) {
             {"removed", json::array()}};
   for (const member& one : change.current->members)
     line["members"].push_back(short_name(one.name, one.incarnation));
-  for (const removal& one : change.removed)
+  // The view's own: what this subscriber is told was silent if the view has forgotten the reason.
+  for (const removal& one : change.current->removed)
     line["removed"].push_back(
         json{{"member", short_name(one.name, one.incarnation)}, {"reason", to_string(one.reason)}});
   into_.add(line);

@@ -14,12 +14,14 @@ from clocks import Clocks
 from database import Database
 from hosts import Failed, Network
 from nemesis import LEADER, FOLLOWER, Nemesis, NotNow, Planned
+from packets import Packets
 from watch import Watch, now_us
 from workers import Worker
 
 DATABASE = "database"
 SILENCE_MS = 900
 FORMING = 30.0
+PEACE = 0.5  # after the recovery, to see that it lasts
 RESTART_AFTER = 0.5  # of a worker that ended by itself
 OWN_STATUS = (0, 3)  # in good order; with an error that it can't go on from
 
@@ -34,6 +36,8 @@ class Settings:
     lease_ms: int = 2000
     every: float = 3.0   # between two faults, on average
     control: str = ""    # name of the assumption that is broken
+    worker: tuple[str, ...] = ()  # more arguments of every worker
+    bounded: bool = False         # all clocks have a daemon
     quiet: bool = False
 
 
@@ -49,10 +53,13 @@ class Run:
         self.settings = with_
         self.folder = folder
         self.lease = with_.lease_ms / 1000
+        self.bound = recovery_bound(self.lease, SILENCE_MS / 1000)
         self.names = [f"n{number}" for number in range(1, with_.hosts + 1)]
         self.rng = Random(with_.seed)
         self.workers: dict[str, Worker] = {}
         self.clocks: Clocks | None = None
+        self.packets: Packets | None = None
+        self.network: Network | None = None
         self.database: Database | None = None
         self.history = folder / "history"
         self.history.mkdir()
@@ -61,25 +68,29 @@ class Run:
         self.crashes: list[str] = []
         self.begun = time.monotonic()
         self.closing = threading.Event()
-        self.healing = False
+        self.healed = 0
         self.recovery: float | None = None
 
     def open(self):
         self.network = Network([*self.names, DATABASE])
         self.database = Database(self.folder / "postgres", DATABASE,
                                  self.network.address(DATABASE))
-        self.clocks = Clocks(self.history, self.names, self.rng)
+        self.packets = Packets(self.network)
+        self.clocks = Clocks(self.history, self.names, self.rng,
+                             self.settings.bounded)
         security = self.security()
         for name in self.names:
             worker = Worker(name, self.network, self.history, self.settings.programs)
             worker.arguments = ["--store", self.database.url, "--lease",
                                 str(self.settings.lease_ms), "--clock",
                                 self.clocks.hosts[name].option, "--acts",
-                                str(self.history / "acts"), *security]
+                                str(self.history / "acts.txt"), *security,
+                                *self.settings.worker]
             self.workers[name] = worker
         self.nemesis.write({"e": "run", "t": now_us(), "seed": self.settings.seed,
                             "lease_ms": self.settings.lease_ms, "silence_ms": SILENCE_MS,
-                            "nodes": self.names, "control": self.settings.control or None})
+                            "recovery_ms": int(self.bound * 1000), "nodes": self.names,
+                            "control": self.settings.control or None})
         for worker in self.workers.values():
             worker.start()
         self.keeper = threading.Thread(target=self.keep, daemon=True)
@@ -99,7 +110,7 @@ class Run:
 
     def await_formed(self, patience: float, otherwise: str) -> float:
         begun = time.monotonic()
-        while not self.watch.formed(self.names):
+        while not self.watch.formed(self.names, self.healed):
             if time.monotonic() - begun > patience:
                 raise Failed(otherwise)
             time.sleep(0.05)
@@ -122,15 +133,14 @@ class Run:
             self.crashes.append(f"{worker.name}, life {worker.life}, ended with {code}")
         worker.start()
 
-    def pick(self, one: Planned, claimed: str = "") -> Worker:
+    def pick(self, one: Planned, claimed: str = "", among: list[str] | None = None) -> Worker:
         """Whom the fault is for: of its role, and free of such faults."""
         leader = self.watch.leader()
-        candidates = [name for name in self.names
+        candidates = [name for name in among or self.names
                       if not claimed or self.nemesis.free(f"{claimed} {name}")]
-        if one.aim == LEADER:
-            candidates = [name for name in candidates if name == leader]
-        elif one.aim == FOLLOWER:
-            candidates = [name for name in candidates if name != leader]
+        meant = [name for name in candidates
+                 if one.aim not in (LEADER, FOLLOWER) or (name == leader) == (one.aim == LEADER)]
+        candidates = meant or candidates  # any is better than none
         if not candidates:
             raise NotNow
         return self.workers[candidates[one.number % len(candidates)]]
@@ -155,10 +165,12 @@ class Run:
                                           self.settings.every))
         time.sleep(max(0.0, self.begun + self.settings.seconds - time.monotonic()))
         self.nemesis.end()
-        self.nemesis.write({"e": "healed", "t": now_us()})
+        self.healed = now_us()
+        self.nemesis.write({"e": "healed", "t": self.healed})
         try:
-            self.recovery = self.await_formed(recovery_bound(self.lease, SILENCE_MS / 1000), "late")
+            self.recovery = self.await_formed(self.bound, "late")
             self.nemesis.write({"e": "recovered", "t": now_us()})
+            time.sleep(PEACE)
         except Failed:
             pass
 
@@ -172,8 +184,12 @@ class Run:
                 self.crashes.append(f"{worker.name}, life {worker.life}, did not stop")
         if self.clocks is not None:
             self.clocks.end()
+        if self.packets is not None:
+            self.packets.end()
         if self.database is not None:
-            self.database.stop()
+            self.database.close()
+        if self.network is not None:
+            self.network.close()
         self.nemesis.write({"e": "end", "t": now_us()})
         self.watch.refresh()
 

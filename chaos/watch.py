@@ -74,12 +74,12 @@ class Watch:
             last = max(self.lives.values(), key=lambda one: one.acted, default=None)
         return last.node if last and now_us() - last.acted < RECENT_US else None
 
-    def formed(self, nodes: list[str]) -> bool:
-        """One of them acts, and all hold one view of exactly them."""
+    def formed(self, nodes: list[str], since: int) -> bool:
+        """One of them has acted since then, and all hold one view of exactly them."""
         leader = self.leader()
         lives = [self.newest(node) for node in nodes]
         if leader is None or not all(lives) or len({one.view for one in lives}) != 1:
             return False
         members = sorted(one.member for one in lives)
         return all(one.member and sorted(one.members) == members for one in lives) and \
-            self.newest(leader).token == lives[0].view[0]
+            self.newest(leader).token == lives[0].view[0] and self.newest(leader).acted > since
