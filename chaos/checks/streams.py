@@ -190,9 +190,12 @@ class Streams:
                              stream.place, *(place for _, place in ends))
         for number in stream.acceptors.keys() | stream.acceptor_ends.keys():
             life = history.lives[number]
+            got = stream.acceptors.get(number)
             ends = stream.acceptor_ends.get(number, [])
-            if len(ends) > 1 or not ends and not life.killed:
-                got = stream.acceptors.get(number)
+            # A stream is offered, and only then taken: an offer whose answer was lost ends here,
+            # nothing was consumed, and the stream may be offered again, even to the same node.
+            ends = [end for end in ends if end[0] == "good" or got and end[1] > got.first]
+            if len(ends) > 1 or got and not ends and not life.killed:
                 verdict.violated("streams.ends", f"{name} ended {len(ends)} times for its acceptor "
                                  f"{life.name}", stream.place, *([got.last] if got else []),
                                  *(place for _, place in ends))
