@@ -10,6 +10,7 @@ ViewId = tuple[int, int]  # token, sequence
 
 class View(NamedTuple):
     members: tuple[str, ...]
+    removed: tuple[tuple[str, str], ...]  # the latest removals, with their reasons
     place: Place
     t: int  # when it was first seen
 
@@ -45,20 +46,21 @@ class Views:
     def on_view(self, life: Life, record: Record, place: Place) -> None:
         key = record["token"], record["seq"]
         members = tuple(record["members"])
+        removed = tuple((one["member"], one["reason"]) for one in record["removed"])
         self.lives[life.number] = life
         self.seen.setdefault(life.number, []).append(Seen(record["t"], key, place))
         known = self.views.get(key)
         if known is None:
-            self.views[key] = View(members, place, record["t"])
-        elif known.members != members:
+            self.views[key] = View(members, removed, place, record["t"])
+        elif known[:2] != (members, removed):
             self.conflicts.append((key, known.place, place))
         elif record["t"] < known.t:
             self.views[key] = known._replace(t=record["t"], place=place)
         for member in members:
             if record["t"] < self.first_seen.get(member, 2**63):
                 self.first_seen[member] = record["t"]
-        for removal in record["removed"]:
-            self.removed(removal["member"], Removal(key, removal["reason"], place))
+        for who, reason in removed:
+            self.removed(who, Removal(key, reason, place))
 
     def removed(self, member: str, removal: Removal) -> None:
         known = self.removals.get(member)
@@ -70,16 +72,15 @@ class Views:
     def finish(self, history: History, verdict: Verdict) -> None:
         self.order = sorted(self.views)
         for key, one, other in self.conflicts:
-            verdict.violated("views.two_contents", f"view {key} has two lists of members", one,
-                             other)
+            verdict.violated("views.two_contents", f"view {key} has two contents", one, other)
         for member, one, other in self.reasons:
             verdict.violated("views.two_reasons", f"{member} was removed for two reasons", one,
                              other)
         for number, seen in self.seen.items():
             self.check_seen(self.lives[number], seen, verdict)
-        gone: dict[str, Place] = {}
+        gone: dict[str, View] = {}
         for before, after in zip(self.order, self.order[1:]):
-            self.check_step(before, after, gone, verdict)
+            self.check_step(history, before, after, gone, verdict)
         for key in self.order:
             self.check_names(key, verdict)
         verdict.judged["views"] = len(self.views)
@@ -94,26 +95,40 @@ class Views:
                 verdict.violated("views.back", f"{life.name} saw view {after.view} after "
                                  f"{before.view}", before.place, after.place)
 
-    def check_step(self, before: ViewId, after: ViewId, gone: dict[str, Place],
+    def check_step(self, history: History, before: ViewId, after: ViewId, gone: dict[str, View],
                    verdict: Verdict) -> None:
         one, other = self.views[before], self.views[after]
         had, has = set(one.members), set(other.members)
         for member in one.members:
             if member in has:
                 continue
-            gone[member] = other.place
-            removal = self.removals.get(member)
+            gone[member] = other
             # Views that nobody recorded may lie between the two; their removals are still listed.
-            if removal is None or removal.view <= before:
+            # One that was never told may be removed several times.
+            removal = self.removals.get(member)
+            if (removal is None or removal.view <= before) and \
+                    self.listed(other, member) <= self.listed(one, member):
                 verdict.violated("views.lost", f"{member} is in view {before}, not in {after}, and "
                                  "nobody removed it", one.place, other.place)
         for member in other.members:
-            if member in gone and member not in had:
+            if member in gone and member not in had and \
+                    self.knew(history, member, gone[member].t):
                 verdict.violated("views.came_back", f"{member} is in view {after}, and was removed "
-                                 "before", gone[member], other.place)
+                                 "before", gone[member].place, other.place)
         if [m for m in one.members if m in has] != [m for m in other.members if m in had]:
             verdict.violated("views.order", f"between view {before} and {after} members that "
                              "stayed changed places", one.place, other.place)
+
+    @staticmethod
+    def listed(view: View, member: str) -> int:
+        return sum(who == member for who, _ in view.removed)
+
+    def knew(self, history: History, member: str, t: int) -> bool:
+        """Whether it was told that it is a member. Who never was asks again under the same
+        incarnation."""
+        life = history.member(member)
+        return life is not None and any(joined < t for joined, incarnation in life.joined
+                                        if incarnation.startswith(member.rpartition("#")[2]))
 
     def check_names(self, key: ViewId, verdict: Verdict) -> None:
         view = self.views[key]

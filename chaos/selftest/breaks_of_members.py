@@ -108,30 +108,19 @@ def a_crashed_one_said_to_have_left(book: Book, rng: random.Random) -> str | Non
 
 @breaks
 def a_removal_that_no_fault_explains(book: Book, rng: random.Random) -> str | None:
-    """Of one that was in the view for long, that ran, and whose fault did not happen."""
-    views = sorted((line for _, line in lines(book, "view")), key=lambda line: line["t"])
-    for fault in [one for one in book.nemesis if one["e"] == "fault" and one["kind"] == "cut"]:
-        node, t = fault["nodes"][0], fault["t"]
-        known = members_before(book, t)
-        removal = next((line for line in views if line["t"] > t for one in line["removed"]
-                        if one["member"] in known and one["member"].startswith(node + "#")), None)
-        if removal is None or removal["t"] > t + 3 * SECOND:
-            continue
-        others = {other["nodes"][0] for other in book.nemesis
-                  if other is not fault and other["e"] == "fault" and other["t"] < removal["t"]
-                  and (other["until"] or other["t"]) > removal["t"] - 11 * SECOND}
-        leader = lines(book, "led", token=removal["token"])[0][0].node
-        if len(others) > 1 or others & {leader, node}:
-            continue
-        book.nemesis.remove(fault)
-        return "evictions.healthy"
-    return None
-
-
-def members_before(book: Book, t: int) -> set[str]:
-    """Those that were in a view six seconds before."""
-    return {who for _, line in lines(book, "view") if line["t"] < t - 6 * SECOND
-            for who in line["members"]}
+    """Eight seconds after the last fault."""
+    if any((fault.get("until") or fault["t"]) > healed(book) - 3 * SECOND
+           for fault in book.nemesis if fault["e"] == "fault"):
+        return None
+    t = healed(book) + 7900 * MS
+    last = max((line for _, line in lines(book, "view")),
+               key=lambda line: (line["token"], line["seq"]))
+    leader = lines(book, "led", token=last["token"])[0][0].node
+    who = rng.choice([one for one in last["members"] if not one.startswith(leader + "#")])
+    left = [one for one in last["members"] if one != who]
+    for node in {one.rpartition("#")[0] for one in left}:
+        last_page(book, node).view(t, last["token"], last["seq"] + 1, left, (who, "silent"))
+    return "evictions.healthy"
 
 
 def healed(book: Book) -> int:

@@ -26,6 +26,11 @@ def stream_cases() -> Iterator[Case]:
             pair.one.add("ended", id="n2-1-7", side="acceptor", outcome=outcome, t=4000 * MS)
         return pair
 
+    def offered_twice(pair: Pair) -> Book:
+        pair.one.add("ended", id="n2-1-7", side="acceptor", outcome="outcome unknown",
+                     t=2090 * MS)
+        return pair.end()
+
     yield "a stream", (), streamed().end()
     yield "a stream that breaks", (), streamed((1, 2), acked=1, outcome="cancelled").end()
     yield "messages in the wrong order", ("streams.order",), streamed((1, 3, 2)).end()
@@ -44,6 +49,7 @@ def stream_cases() -> Iterator[Case]:
     yield "an acknowledgement that goes back", ("streams.acked_back",), pair.end()
     yield "a stream without its opener's end", ("streams.ends",), streamed(ends=(0, 1)).end()
     yield "a stream of two ends", ("streams.ends",), streamed(ends=(1, 2)).end()
+    yield "a stream that is offered twice", (), offered_twice(streamed())
     yield "a stream without its acceptor's end", ("streams.ends",), streamed(ends=(1, 0)).end()
     pair = streamed(ends=(0, 1), outcome="cancelled")
     pair.end()
@@ -56,7 +62,7 @@ def stream_cases() -> Iterator[Case]:
     yield "a message long after the loss", ("streams.late_message",), streamed(
         first=3500, acked=0).end()
     yield "a stream never taken that was", ("streams.not_executed",), streamed(
-        outcome="no_leader", acked=0).end()
+        outcome="no leader known", acked=0).end()
     pair = streamed()
     pair.two.add("got", id="n2-1-7", n=1, token=11, t=3200 * MS)
     pair.two.add("ended", id="n2-1-7", side="acceptor", outcome="cancelled", t=4 * SECOND)
@@ -74,9 +80,11 @@ ONE, TWO, THREE, FOUR = (member(f"n{i}") for i in range(1, 5))
 
 def view_cases() -> Iterator[Case]:
     def viewed(second: list[str], *removed: tuple[str, str], third: list[str] | None = None,
-               other: list[str] | None = None) -> Book:
+               other: list[str] | None = None, told: bool = False) -> Book:
         """First one, two, three; n1 tells all of it, n2 the second or another of the same id."""
         pair = Pair()
+        if told:
+            pair.book.page("n3").joined(1000 * MS)
         for page in (pair.one, pair.two):
             page.view(1500 * MS, 10, 5, [ONE, TWO, THREE])
         pair.one.view(2000 * MS, 10, 6, second, *removed)
@@ -94,6 +102,8 @@ def view_cases() -> Iterator[Case]:
         [ONE, TWO, THREE], third=[ONE, TWO])
     yield "members that change places", ("views.order",), viewed([TWO, ONE], gone)
     yield "one that comes back", ("views.came_back",), viewed(
+        [ONE, TWO], gone, third=[ONE, TWO, THREE], told=True)
+    yield "one that comes back and never knew that it was there", (), viewed(
         [ONE, TWO], gone, third=[ONE, TWO, THREE])
     yield "one that comes back as another", (), viewed(
         [ONE, TWO], gone, third=[ONE, TWO, member("n3", 2)])
