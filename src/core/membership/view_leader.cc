@@ -191,7 +191,8 @@ void view_leader::begin_anew() {
 }
 
 std::optional<removal_reason> view_leader::expelled() const {
-  if (current_->find(self_.incarnation) != nullptr) return {};
+  if (current_->find(self_.incarnation) != nullptr || HEDGEROW_MUTANT(lead_though_removed))
+    return {};
   for (const auto& r : current_->removed) {
     if (r.incarnation == self_.incarnation) return r.reason;
   }
