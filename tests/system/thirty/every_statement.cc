@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <map>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -39,19 +38,6 @@ std::vector<moment> moments_of(const std::vector<proxy_request>& requests) {
     moments.push_back({one.sql, n, true});
   }
   return moments;
-}
-
-void at_once(std::size_t threads, std::size_t count, const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next{0};
-  std::vector<std::thread> workers;
-  for (std::size_t i = 0; i < threads; ++i) {
-    workers.emplace_back([&] {
-      for (std::size_t k = next++; k < count; k = next++)
-        work(k);
-    });
-  }
-  for (auto& one : workers)
-    one.join();
 }
 
 two_agents::two_agents(postgres_server& on, const std::string& schema, const std::string& lease,

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,9 +26,6 @@ std::string in_short(const moment& when);
 // All moments of these requests; by default of each text the first, with HEDGEROW_EVERY_STATEMENT=1
 // each of them.
 std::vector<moment> moments_of(const std::vector<postgres_test::proxy_request>& requests);
-
-// Calls work(0) to work(count - 1), some at a time, on threads.
-void at_once(std::size_t threads, std::size_t count, const std::function<void(std::size_t)>& work);
 
 // Agent "a" behind a proxy, agent "b" not, in a schema of their own. At the moment, `a` gets the
 // signal, and the request is executed or not.

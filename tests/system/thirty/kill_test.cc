@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tests/postgres/at_once.h"
 #include "tests/system/thirty/every_statement.h"
 
 namespace hedgerow::system_test {
@@ -63,7 +64,7 @@ TEST(thirty, item_14_a_leader_that_is_killed_at_any_statement_is_followed_within
   EXPECT_GE(moments.size(), 20U) << "settings, tables, lease and views";
   std::mutex lock;
   std::size_t struck = 0;
-  at_once(12, moments.size(), [&](std::size_t k) {
+  postgres_test::at_once(12, moments.size(), [&](std::size_t k) {
     two_agents two(server, fmt::format("kill{}", k), "500ms", moments[k], SIGKILL);
     const std::string trouble = killed_life(two);
     const std::lock_guard hold(lock);
