@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <set>
-#include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -15,12 +14,14 @@
 #include "store/patience.h"
 #include "tests/databases/row.h"
 #include "tests/databases/witness.h"
+#include "tests/postgres/at_once.h"
 #include "tests/postgres/proxy.h"
 #include "tests/postgres/server.h"
 
 namespace hedgerow::databases_test {
 namespace {
 
+using postgres_test::at_once;
 using postgres_test::fate;
 using postgres_test::postgres_proxy;
 using postgres_test::postgres_server;
@@ -31,7 +32,7 @@ using store::boot_now;
 
 constexpr milliseconds lease_length{400};
 constexpr milliseconds patience{15'000};
-constexpr int at_once = 10;
+constexpr std::size_t threads = 10;
 
 // The n-th request with this text.
 struct cut {
@@ -166,23 +167,15 @@ TEST(thirty, item_2_a_connection_that_breaks_at_any_statement_is_survived) {
   ASSERT_EQ(whole.trouble, "");
   const std::vector<cut> cuts = cuts_of(whole.requests);
   EXPECT_GE(cuts.size(), 20U) << "settings, tables, lease and views";
-  std::atomic<std::size_t> next{0};
   std::atomic<std::size_t> hit{0};
   std::mutex lock;
-  std::vector<std::thread> workers;
-  for (int i = 0; i < at_once; ++i) {
-    workers.emplace_back([&] {
-      for (std::size_t k = next++; k < cuts.size(); k = next++) {
-        const run_outcome outcome = life(server, fmt::format("cut{}", k), cuts[k]).live();
-        hit += outcome.cut ? 1 : 0;
-        const std::lock_guard hold(lock);
-        EXPECT_EQ(outcome.trouble, "") << in_short(cuts[k]);
-        if (!outcome.cut) std::printf("not met: %s\n", in_short(cuts[k]).c_str());
-      }
-    });
-  }
-  for (auto& one : workers)
-    one.join();
+  at_once(threads, cuts.size(), [&](std::size_t k) {
+    const run_outcome outcome = life(server, fmt::format("cut{}", k), cuts[k]).live();
+    hit += outcome.cut ? 1 : 0;
+    const std::lock_guard hold(lock);
+    EXPECT_EQ(outcome.trouble, "") << in_short(cuts[k]);
+    if (!outcome.cut) std::printf("not met: %s\n", in_short(cuts[k]).c_str());
+  });
   std::printf("%zu requests in a run; %zu cuts, %zu met\n", whole.requests.size(), cuts.size(),
               hit.load());
   EXPECT_GE(hit, cuts.size() * 9 / 10) << "else too few were met to show anything";
