@@ -1,5 +1,8 @@
 #include "node/open_store.h"
 
+#include <system_error>
+
+#include "node/host.h"
 #include "store/postgres/change_watch.h"
 #include "store/postgres/postgres_connection.h"
 #include "store/postgres/read_group.h"
@@ -58,7 +61,11 @@ result<store::group_snapshot> read_rows(const store::location& where, std::strin
     return store::sqlite::read_group(at->file, group);
   const auto from = store::postgres::parse(std::get<postgres_location>(where).url);
   if (!from) return tl::unexpected(from.error());
-  return store::postgres::read_group(*from, group);
+  try {
+    return store::postgres::read_group(*from, group);
+  } catch (const std::system_error& why) {
+    return tl::unexpected(refused_by_system(why));
+  }
 }
 
 std::string database_address(const store::location& where) {
