@@ -7,7 +7,8 @@ from checks.verdict import Verdict, ms
 from history import GRAIN_US, History, Life, Place, Record
 
 # With these, docs say, the other side never took the stream.
-NEVER_TAKEN = ("no_leader", "not_executed")
+NEVER_TAKEN = ("no leader known", "not executed")
+CONNECTION_LOST = "outcome unknown"
 
 
 class Acceptor:
@@ -192,10 +193,11 @@ class Streams:
             life = history.lives[number]
             got = stream.acceptors.get(number)
             ends = stream.acceptor_ends.get(number, [])
-            # A stream is offered, and only then taken: an offer whose answer was lost ends here,
-            # nothing was consumed, and the stream may be offered again, even to the same node.
-            ends = [end for end in ends if end[0] == "good" or got and end[1] > got.first]
-            if len(ends) > 1 or got and not ends and not life.killed:
+            # A stream is offered, and only then taken. An offer whose answer is lost with its
+            # connection ends by itself, whenever that is noticed; nothing was consumed, and the
+            # stream may be offered again, even to the same node.
+            taken = [end for end in ends if end[0] != CONNECTION_LOST]
+            if len(taken) > 1 or got and not ends and not life.killed:
                 verdict.violated("streams.ends", f"{name} ended {len(ends)} times for its acceptor "
                                  f"{life.name}", stream.place, *([got.last] if got else []),
                                  *(place for _, place in ends))

@@ -27,9 +27,8 @@ def stream_cases() -> Iterator[Case]:
         return pair
 
     def offered_twice(pair: Pair) -> Book:
-        first = next(i for i, line in enumerate(pair.one.lines) if line["e"] == "got")
-        pair.one.lines.insert(first, {"e": "ended", "id": "n2-1-7", "side": "acceptor",
-                                      "outcome": "outcome unknown", "t": 2090 * MS})
+        pair.one.add("ended", id="n2-1-7", side="acceptor", outcome="outcome unknown",
+                     t=2090 * MS)
         return pair.end()
 
     yield "a stream", (), streamed().end()
@@ -63,7 +62,7 @@ def stream_cases() -> Iterator[Case]:
     yield "a message long after the loss", ("streams.late_message",), streamed(
         first=3500, acked=0).end()
     yield "a stream never taken that was", ("streams.not_executed",), streamed(
-        outcome="no_leader", acked=0).end()
+        outcome="no leader known", acked=0).end()
     pair = streamed()
     pair.two.add("got", id="n2-1-7", n=1, token=11, t=3200 * MS)
     pair.two.add("ended", id="n2-1-7", side="acceptor", outcome="cancelled", t=4 * SECOND)
