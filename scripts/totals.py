@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Adds up ctest's JUnit files and prints `N passed, N failed` as the last line.
 
-Usage: totals.py [--failed N] [--parts] JUNIT...
+Usage: totals.py [--parts] JUNIT...
 
 --parts first prints a line for each file, under the name of the folder that it lies in, with how
-long its part took. --failed N counts N failures that have no file, such as a build that broke. A
-skipped test is neither passed nor failed; it is named in a line of its own, with GoogleTest's
-reason, and counted in the line before the last. Exits with 1 if anything failed or nothing passed.
+long its part took. A skipped test is neither passed nor failed; it is named in a line of its own,
+with GoogleTest's reason, and counted in the line before the last. Exits with 1 if anything failed or
+nothing passed.
 """
 
 import argparse
@@ -47,11 +47,10 @@ def part(file: str, passed: int, failed: int) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--failed", type=int, default=0)
     parser.add_argument("--parts", action="store_true")
     parser.add_argument("files", nargs="*")
     arguments = parser.parse_args()
-    passed, failed, left_out, parts = 0, arguments.failed, 0, []
+    passed, failed, left_out, parts = 0, 0, 0, []
     for file in arguments.files:
         passed_here, failed_here, left_out_here, lines = count(file)
         for line in lines:
