@@ -14,11 +14,13 @@ result<void> lock_space::impl::open() {
   auto clock = open_chosen_clock(with_.clock, with_.store);
   if (!clock) return tl::unexpected(std::move(clock).error());
   clock_ = std::move(*clock);
-  auto opened = open_store(
-      where_,
-      {.clock_epoch = clock_->epoch(), .views = false, .warn = [this](const std::string& text) {
-         loop_.post([this, text] { log_.write(severity::warning, text); });
-       }});
+  auto opened =
+      open_store(where_, {.clock_epoch = clock_->epoch(),
+                          .views = false,
+                          .open_patience = with_.open_timeout,
+                          .warn = [this](const std::string& text) {
+                            loop_.post([this, text] { log_.write(severity::warning, text); });
+                          }});
   if (!opened) return tl::unexpected(std::move(opened).error());
   lanes_ = std::move(*opened);
   loop_.on_wake([this] { on_wake(); });

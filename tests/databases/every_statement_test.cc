@@ -1,4 +1,5 @@
-// Each statement that the product sends, cut before and after it is executed. lease.md 9, item 2.
+// Each statement that the product sends, cut before and after it is executed, or refused. lease.md
+// 9, item 2.
 //
 // The statements are those that were seen in a run without any cut. By default each text is cut
 // where it comes first; HEDGEROW_EVERY_STATEMENT=1 cuts each request of the run, and lets each wait
@@ -32,7 +33,7 @@ using store::boot_now;
 
 constexpr milliseconds lease_length{400};
 constexpr milliseconds patience{15'000};
-constexpr std::size_t threads = 10;
+constexpr std::size_t threads = 14;
 
 // The n-th request with this text.
 struct cut {
@@ -66,7 +67,7 @@ class life {
     proxy_.decide([this](const proxy_request& one) {
       if (one.sql != where_.sql || ++seen_ != where_.n) return ruling{};
       cut_at_ = boot_now().ns;
-      return ruling{where_.how};
+      return ruling{.what = where_.how, .sqlstate = "57014"};  // as a statement_timeout does
     });
   }
 
@@ -148,6 +149,7 @@ std::vector<cut> cuts_of(const std::vector<proxy_request>& requests) {
     if (n > 1 && !every) continue;
     cuts.push_back({one.sql, n, fate::cut_before});
     cuts.push_back({one.sql, n, fate::cut_after});
+    cuts.push_back({one.sql, n, fate::refuse});
     if (every) cuts.push_back({one.sql, n, fate::drop_answer});
   }
   return cuts;
@@ -156,11 +158,12 @@ std::vector<cut> cuts_of(const std::vector<proxy_request>& requests) {
 std::string in_short(const cut& where) {
   const char* how = where.how == fate::cut_before  ? "cut before"
                     : where.how == fate::cut_after ? "cut after"
+                    : where.how == fate::refuse    ? "an error at"
                                                    : "no answer to";
   return fmt::format("{} number {} of \"{}\"", how, where.n, where.sql.substr(0, 60));
 }
 
-TEST(thirty, item_2_a_connection_that_breaks_at_any_statement_is_survived) {
+TEST(thirty, item_2_an_error_at_any_statement_is_survived_before_and_after_its_commit) {
   postgres_server server;
   server.set("log_min_messages", "fatal");
   const run_outcome whole = life(server, "whole", {}).live();
