@@ -12,7 +12,7 @@ from pathlib import Path
 import sandbox
 from hosts import Failed, pids_in, within
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 PORT = 5432
 DISK = "192m"
 SETTINGS = """

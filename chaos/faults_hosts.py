@@ -16,7 +16,10 @@ def end_worker(run, one: Planned, how):
     worker, claim = claimed_worker(run, one)
     with claim:
         run.tell(one, [worker.name])
+        ran = worker.runs()
         if not how(worker):
+            if ran:
+                run.crashes.append(f"{worker.name}, life {worker.life}, did not end as it was told")
             raise NotNow
         run.hold(one)
         worker.start()

@@ -5,6 +5,7 @@ run's own business: an aim is a role.
 """
 
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -129,7 +130,7 @@ class Nemesis:
             with self.lock:
                 self.missed[one.kind] += 1
             return
-        except (Failed, OSError, ValueError) as why:
+        except (Failed, OSError, ValueError, subprocess.SubprocessError) as why:
             with self.lock:
                 self.broken.append(f"{one.kind}: {why}")
             print(f"chaos: {one.kind}: {why}", file=sys.stderr)
