@@ -76,14 +76,18 @@ def clock_beyond_its_bound(run):
     run.network.heal(pairs)
 
 
-@control("row_changed_by_hand", "the lease's row is overwritten by hand", ("acts.",), lease_ms=2000)
+@control("row_changed_by_hand", "the lease's row is overwritten by hand", ("acts.",), lease_ms=3000)
 def row_changed_by_hand(run):
     leader = leader_of(run)
-    _, pairs = parted(run, leader)
-    run.network.cut(pairs)
-    time.sleep(run.lease)
-    run.database.psql("DO $$ BEGIN FOR i IN 1..600 LOOP UPDATE hedgerow_lease SET expires_us = 1;"
-                      " COMMIT; PERFORM pg_sleep(0.005); END LOOP; END $$")
+    lonely, pairs = parted(run, leader)
+    pairs += both(run, [leader], [DATABASE])
+    with run.nemesis.claim(f"process {lonely}"):
+        run.workers[lonely].kill()
+        run.network.cut(pairs)
+        run.database.psql("UPDATE hedgerow_lease SET expires_us = 1")
+        run.workers[lonely].start()  # who is new looks at the row at once
+    another_leads(run, leader, 2 * run.lease)
+    time.sleep(0.5 * run.lease)
     run.network.heal(pairs)
 
 

@@ -4,13 +4,18 @@ Half of the hosts have a ClockBound of ours, which writes a segment of version 2
 declared. The machine's own clock is true time here: whatever it does, all hosts share it.
 """
 
+import json
 import mmap
+import os
 import struct
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+from hosts import Failed
 
 CLOCK_MONOTONIC_COARSE = 6
 EVERY = 0.1
@@ -25,6 +30,21 @@ DECLARED_MS = 20
 
 def coarse_ns() -> int:
     return time.clock_gettime_ns(CLOCK_MONOTONIC_COARSE)
+
+
+def check_shim(programs: Path, folder: Path):
+    """That the product reads its clocks through the shim: else every fault of a clock is none.
+    Errors: Failed."""
+    offset = 3600 * 10**9
+    file = folder / "an-hour-ahead"
+    file.write_bytes(struct.pack("<q", offset))
+    asked = subprocess.run([programs / "hedgerow", "clock", "--json", "--clock", "declared:5ms"],
+                           env={**os.environ, "HEDGEROW_CHAOS_CLOCK": str(file),
+                                "LD_PRELOAD": str(programs / "hedgerow-chaos-clock.so")},
+                           capture_output=True, text=True, timeout=20, check=False)
+    seen = json.loads(asked.stdout)["latest_ns"] - time.time_ns() if asked.returncode == 0 else 0
+    if abs(seen - offset) > 60 * 10**9:
+        raise Failed(f"hedgerow does not read its clock through the shim: {asked.stderr.strip()}")
 
 
 class Segment:

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import nemesis
-from clocks import Clocks
+from clocks import Clocks, check_shim
 from database import Database
 from hosts import Failed, Network
 from nemesis import LEADER, FOLLOWER, Nemesis, NotNow, Planned
@@ -72,6 +72,7 @@ class Run:
         self.recovery: float | None = None
 
     def open(self):
+        check_shim(self.settings.programs, self.folder)
         self.network = Network([*self.names, DATABASE])
         self.database = Database(self.folder / "postgres", DATABASE,
                                  self.network.address(DATABASE))
