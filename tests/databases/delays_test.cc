@@ -63,7 +63,7 @@ struct delayed_group {
           }
           return boot_now() >= until && record.tokens() >= 3;
         },
-        milliseconds(10'000));
+        milliseconds(30'000));
   }
 
   postgres_server server;

@@ -86,11 +86,11 @@ TEST_P(frozen_database, item_20_holds_up_no_call_of_a_node) {
   }
   expect_within(milliseconds(10), "leadership", [&] { static_cast<void>(a->leadership()); });
   expect_within(milliseconds(10), "view", [&] { EXPECT_EQ(a->view()->members.size(), 2U); });
+  all.forget(*a);
+  expect_within(milliseconds(2000), "stop", [&] { a->stop(); });
   expect_within(milliseconds(5000), "start", [&] { newcomer.join(); });
   expect_within(milliseconds(300), "wait_until_member",
                 [&] { static_cast<void>(c->wait_until_member(milliseconds(300))); });
-  all.forget(*a);
-  expect_within(milliseconds(2000), "stop", [&] { a->stop(); });
   expect_within(milliseconds(2000), "stop of the newcomer", [&] { c->stop(); });
   server.thaw();
   EXPECT_TRUE(wait_for([&] { return b->leadership().leading(); }, patience));

@@ -13,7 +13,7 @@ namespace {
 using postgres_test::wait_for;
 using store::boot_now;
 
-constexpr milliseconds lease_length{1500};
+constexpr milliseconds lease_length{1000};
 constexpr milliseconds patience{20'000};
 
 TEST(old_primary, that_comes_back_does_not_lead_members_of_the_group_astray) {

@@ -1,7 +1,7 @@
 // A transaction that stays open while the lease is renewed thousands of times: no version of the
 // row can be removed. Lease reference 7: what it costs.
 //
-// HEDGEROW_SNAPSHOT_RENEWALS: how many; 4000 by default.
+// HEDGEROW_SNAPSHOT_RENEWALS: how many; 2000 by default.
 
 #include <algorithm>
 #include <cstdlib>
@@ -34,7 +34,7 @@ std::int64_t median(std::vector<std::int64_t> all) {
 
 TEST(snapshots, that_stay_open_let_the_table_grow_and_nothing_else) {
   const char* wanted = std::getenv("HEDGEROW_SNAPSHOT_RENEWALS");
-  const int renewals = wanted == nullptr ? 4000 : std::max(1000, std::atoi(wanted));
+  const int renewals = wanted == nullptr ? 2000 : std::max(1000, std::atoi(wanted));
   postgres_server server;
   const auto to = store::postgres::parse(server.socket_url("owner"));
   ASSERT_TRUE(to);
