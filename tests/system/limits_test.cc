@@ -19,12 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;  // which reserves terabytes of addresses, and threads of its own
-#else
-constexpr bool sanitized = false;
-#endif
-
 // Nobody's, and another for each test process: what the system counts for it is what it runs here.
 std::string own_user() {
   return std::to_string(1'000'000 + getpid());
