@@ -5,8 +5,8 @@ Usage: totals.py [--parts] JUNIT...
 
 --parts first prints a line for each file, under the name of the folder that it lies in, with how
 long its part took. A skipped test is neither passed nor failed; it is named in a line of its own,
-with GoogleTest's reason, and counted in the line before the last. Exits with 1 if anything failed or
-nothing passed.
+with GoogleTest's reason, and counted in the line before the last. Exits with 1 if anything failed
+or nothing passed.
 """
 
 import argparse
