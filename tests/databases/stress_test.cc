@@ -128,9 +128,14 @@ TEST(thirty, item_30_one_acts_at_a_time_behind_a_pooler) {
 
 TEST(thirty, item_30_clocks_that_are_wrong_beyond_their_bound_are_seen_to_violate) {
   postgres_server server;
-  const auto outcome = stress(
-      {.url = server.socket_url("owner"), .skew_max = milliseconds(20), .bound = microseconds(0)});
-  EXPECT_GT(outcome.violations, 0U) << "the control must fail, or the others show nothing";
+  std::size_t violations = 0;
+  for (int tries = 0; tries < 5 && violations == 0; ++tries) {
+    violations = stress({.url = server.socket_url("owner"),
+                         .skew_max = milliseconds(20),
+                         .bound = microseconds(0)})
+                     .violations;
+  }
+  EXPECT_GT(violations, 0U) << "the control must fail, or the others show nothing";
 }
 
 TEST(thirty, item_30_clocks_that_are_as_wrong_and_say_so_do_not_violate) {

@@ -57,7 +57,7 @@ void witness::forget(const node& one) {
 }
 
 void witness::run() {
-  for (;;) {
+  for (boot_time last = boot_now();; last = boot_now()) {
     {
       const std::lock_guard hold(lock_);
       if (stopped_) return;
@@ -68,6 +68,7 @@ void witness::run() {
       }
     }
     poll(nullptr, 0, 1);
+    pause_ = std::max(pause_.load(), (boot_now() - last).count());
   }
 }
 

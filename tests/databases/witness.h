@@ -2,6 +2,7 @@
 // Whole nodes of the product in this process, and a thread that asks each of them all the time
 // whether it leads.
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,11 +40,14 @@ class witness {
   void watch(const node& one, int who);
   // Returns when it is not asked any more.
   void forget(const node& one);
+  // Between two rounds, each of which takes next to nothing: for how long the machine let it wait.
+  nanoseconds longest_pause() const { return nanoseconds{pause_}; }
 
  private:
   void run();
 
   acts& record_;
+  std::atomic<std::int64_t> pause_{0};
   std::mutex lock_;
   std::map<const node*, int> watched_;  // guarded by lock_
   bool stopped_ = false;                // the same
