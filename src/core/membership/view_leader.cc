@@ -223,7 +223,7 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
   const bool newer = known_ && known_->id > row_view_->id && !known_->members.empty();
   if (newer) current_ = known_;
   if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();
-  if (const auto why = expelled()) {
+  if (const auto why = expelled(); why && !HEDGEROW_MUTANT(lead_after_removal)) {
     view_effect::expelled told{current_, *why};
     end();
     out.emplace_back(std::move(told));
