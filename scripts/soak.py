@@ -122,7 +122,9 @@ class Soak:
                 tell = now + PROGRESS
                 print(f"{end - now:5.0f} s left: {load.counts()}, {churn.rounds}, "
                       f"{watch.summary()}", file=sys.stderr, flush=True)
-            time.sleep(max(0.0, min(1.0 - (time.monotonic() - now), end - time.monotonic())))
+            # A short run is looked at more often: there must be something to judge.
+            pause = min(1.0, self.seconds / 60) - (time.monotonic() - now)
+            time.sleep(max(0.0, min(pause, end - time.monotonic())))
 
     def check(self, load: Load, churn: Churn):
         for why in (load.failure(), churn.failure):

@@ -4,6 +4,8 @@ An act that was asked between a and b may have been judged at any instant in bet
 token has certainly acted too late where its act *begins* after an act of a greater one has *ended*.
 """
 
+from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from typing import Iterator, NamedTuple
 
@@ -20,11 +22,11 @@ class Moment(NamedTuple):
 class Tenure:
     """One token in one life."""
 
-    __slots__ = ("life", "acts", "first_end", "first_place", "last_begin", "last_place")
+    __slots__ = ("life", "begins", "first_end", "first_place", "last_begin", "last_place")
 
     def __init__(self, life: Life):
         self.life = life
-        self.acts = 0
+        self.begins = array("q")
         self.first_end = 2**63
         self.first_place = 0
         self.last_begin = -1
@@ -32,11 +34,15 @@ class Tenure:
 
 
 class Told(NamedTuple):
-    """A word of the node to its user: leadership under this token is gained, or lost."""
+    """What the node tells its user of its leadership under this token."""
     place: Place
     t: int
     token: int
-    led: bool
+    word: str  # led, suspended, lost
+
+    @property
+    def led(self) -> bool:
+        return self.word == "led"
 
 
 class Acts:
@@ -50,7 +56,8 @@ class Acts:
         self._successors: list[tuple[int, Moment]] | None = None
 
     def handlers(self):
-        return {"act": self.on_act, "led": self.on_told, "lost": self.on_told}
+        return {"act": self.on_act, "led": self.on_told, "suspended": self.on_told,
+                "lost": self.on_told}
 
     def on_act(self, life: Life, record: Record, place: Place) -> None:
         key = (record["token"], life.number)
@@ -58,16 +65,16 @@ class Acts:
         if tenure is None:
             tenure = self.tenures[key] = Tenure(life)
             self.owned(record["token"], life, record["a"], place)
-        tenure.acts += 1
+        tenure.begins.append(record["a"])
         if record["b"] < tenure.first_end:
             tenure.first_end, tenure.first_place = record["b"], place
         if record["a"] > tenure.last_begin:
             tenure.last_begin, tenure.last_place = record["a"], place
 
     def on_told(self, life: Life, record: Record, place: Place) -> None:
-        led = record["e"] == "led"
         self.lives[life.number] = life
-        self.told[life.number].append(Told(place, record["t"], record["token"], led))
+        self.told[life.number].append(Told(place, record["t"], record["token"],
+                                           record["e"]))
         self.owned(record["token"], life, record["t"], place)
 
     def owned(self, token: int, life: Life, t: int, place: Place) -> None:
@@ -107,9 +114,10 @@ class Acts:
         for number, told in self.told.items():
             told.sort()  # of one file, and so in the order in which they were told
             self.check_told(self.lives[number], told, verdict)
-        verdict.judged["acts"] = sum(tenure.acts for tenure in self.tenures.values())
+        verdict.judged["acts"] = sum(len(tenure.begins) for tenure in self.tenures.values())
         verdict.judged["tokens"] = len(self.owners)
-        verdict.judged["losses"] = sum(not one.led for told in self.told.values() for one in told)
+        verdict.judged["losses"] = sum(one.word == "lost" for told in self.told.values()
+                                       for one in told)
         self.check_shared(history, verdict)
 
     def check_owners(self, verdict: Verdict) -> None:
@@ -154,7 +162,14 @@ class Acts:
     def check_told(self, life: Life, told: list[Told], verdict: Verdict) -> None:
         lost: dict[int, Told] = {}
         held: Told | None = None
+        before: Told | None = None
         for one in told:
+            suspended = before if before is not None and before.word == "suspended" else None
+            before = one
+            if suspended is not None and suspended.token == one.token:
+                self.check_suspended(life, suspended, one, verdict)
+            if one.word == "suspended":
+                continue
             if one.led:
                 if one.token in lost:
                     verdict.violated("acts.back_after_loss", f"{life.name} was told that it leads "
@@ -175,7 +190,22 @@ class Acts:
                 verdict.violated("acts.after_loss", f"{life.name} acted under token {one.token} "
                                  f"{ms(tenure.last_begin - one.t)} after it was told of its loss",
                                  one.place, tenure.last_place)
-            self.check_late(life, one, verdict)
+            # Who was suspended knew already that it must not act.
+            if suspended is None or suspended.token != one.token:
+                self.check_late(life, one, verdict)
+
+    def check_suspended(self, life: Life, since: Told, until: Told, verdict: Verdict) -> None:
+        """The way back is told after it has happened, and so a little late."""
+        tenure = self.tenures.get((since.token, life.number))
+        if tenure is None:
+            return
+        begins = sorted(tenure.begins)
+        at = bisect_right(begins, since.t)
+        if at < len(begins) and begins[at] < until.t - GRAIN_US and life.ran(begins[at], until.t):
+            verdict.violated("acts.while_suspended", f"{life.name} acted under token {since.token} "
+                             f"{ms(begins[at] - since.t)} after it was suspended, "
+                             f"{ms(until.t - begins[at])} before it was told more",
+                             since.place, until.place)
 
     def check_late(self, life: Life, one: Told, verdict: Verdict) -> None:
         """What is told of a token is told before its successor acts, unless the process was paused.

@@ -60,6 +60,14 @@ def acts_cases() -> Iterator[Case]:
     pair = Pair()
     pair.two.add("led", t=6 * SECOND, token=11)
     yield "a suspended token that comes back", (), pair.end()
+    for name, act, rules in (("before", 6 * SECOND, ()),
+                             ("while", 6 * SECOND + 1, ("acts.while_suspended",)),
+                             ("as good as back from being", 6700 * MS, ())):
+        pair = Pair()
+        pair.two.add("suspended", t=6 * SECOND, token=11)
+        pair.two.add("led", t=7 * SECOND, token=11)
+        pair.two.act(11, act, act + 5)
+        yield f"an act {name} suspended", rules, pair.end()
     pair = Pair()
     pair.two.add("led", t=7 * SECOND, token=13)
     yield "a loss that was never told", ("acts.loss_untold",), pair.end()
@@ -78,6 +86,10 @@ def late_cases() -> Iterator[Case]:
         pair = Pair(*([pause] if pause else []), told=False)
         pair.one.add("lost", t=lost, token=10)
         yield f"a loss told late {name}", rules, pair.end()
+    pair = Pair(told=False)
+    pair.one.add("suspended", t=2950 * MS, token=10)
+    pair.one.add("lost", t=6 * SECOND, token=10)
+    yield "a loss told late to one that was suspended", (), pair.end()
     for name, t, pause, rules in (
             ("without a pause", 2950 * MS, None, ("acts.late_write",)),
             ("after a pause", 2950 * MS, (2960 * MS, 4600 * MS), ()),

@@ -86,7 +86,7 @@ class node {
   result<void> reload_security();
 
   // Hands leadership over, leaves the group and ends all calls; blocks for at most about 2 s, even
-  // if the store hangs. Nothing of this node acts after it has returned. Idempotent.
+  // if the store hangs. Nothing of this node acts once any call of it has returned. Idempotent.
   void stop();
 
  private:

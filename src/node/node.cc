@@ -251,6 +251,7 @@ class node::impl final : public engine::listener,
   hedgerow::incarnation incarnation_;
   bool member_ = false;
   bool stopped_ = false;
+  bool ended_ = false;  // stop() is through
   std::optional<error> failure_;
 };
 
@@ -351,8 +352,12 @@ result<void> node::impl::reload_security() {
 
 void node::impl::stop() {
   {
-    const std::lock_guard hold(lock_);
-    if (stopped_) return;
+    std::unique_lock hold(lock_);
+    if (stopped_) {
+      // Somebody else is at it. Who returns earlier would believe that nothing acts any more.
+      if (!loop_.on_loop_thread()) changed_.wait(hold, [this] { return ended_; });
+      return;
+    }
     stopped_ = true;
     changed_.notify_all();
   }
@@ -368,6 +373,9 @@ void node::impl::stop() {
   pool_.reset();
   store_.reset();
   transport_.reset();
+  const std::lock_guard hold(lock_);
+  ended_ = true;
+  changed_.notify_all();
 }
 
 node::node(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
@@ -376,9 +384,13 @@ node::~node() = default;
 result<std::unique_ptr<node>> node::start(options with) {
   if (with.name.empty()) with.name = host_name();
   if (auto ok = with.validate(); !ok) return tl::unexpected(std::move(ok).error());
-  auto inside = std::make_unique<impl>(std::move(with));
-  if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
-  return std::unique_ptr<node>(new node(std::move(inside)));
+  try {
+    auto inside = std::make_unique<impl>(std::move(with));
+    if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
+    return std::unique_ptr<node>(new node(std::move(inside)));
+  } catch (const std::system_error& why) {
+    return tl::unexpected(refused_by_system(why));
+  }
 }
 
 result<void> node::wait_until_member(milliseconds timeout) {

@@ -1,10 +1,12 @@
 #include "tests/databases/failover.h"
 
+#include <fstream>
 #include <stdexcept>
 
 namespace hedgerow::databases_test {
 
 using postgres_test::milliseconds;
+using postgres_test::postgres_server;
 using postgres_test::wait_for;
 
 namespace {
@@ -46,6 +48,18 @@ void failover::replicate_synchronously() {
           [this] { return primary.psql("SELECT sync_state FROM pg_stat_replication") == "sync\n"; },
           patience))
     throw std::runtime_error{"the standby is not synchronous"};
+}
+
+// A clean shutdown waits until the standby has everything.
+void failover::change(postgres_server& from, postgres_server& to) {
+  from.stop();
+  to.promote();
+  std::ofstream{from.data() / "standby.signal"}.close();
+  postgres_test::give_away(from.data() / "standby.signal");
+  std::ofstream{from.data() / "postgresql.auto.conf", std::ios::app}
+      << "primary_conninfo = 'user=postgres host=" << to.folder().native() << " port=" << to.port()
+      << "'\n";
+  from.start();
 }
 
 void failover::fail_over() {

@@ -22,12 +22,16 @@ class failover {
   void replicate_synchronously();
   // Kills the primary and promotes the standby.
   void fail_over();
+  // Without loss: the standby becomes the primary, and the primary its standby; and back.
+  void switch_roles() { change(primary, *standby); }
+  void switch_back() { change(*standby, primary); }
 
   postgres_test::postgres_server primary;
   std::unique_ptr<postgres_test::postgres_server> standby;
 
  private:
   bool caught_up() const;
+  static void change(postgres_test::postgres_server& from, postgres_test::postgres_server& to);
 };
 
 }  // namespace hedgerow::databases_test

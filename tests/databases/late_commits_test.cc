@@ -19,7 +19,7 @@ using postgres_test::ruling;
 using postgres_test::wait_for;
 using store::boot_now;
 
-constexpr microseconds lease_length{500'000};
+constexpr microseconds lease_length{300'000};
 constexpr milliseconds patience{10'000};
 
 // Two candidates for one lock: the first by a proxy, the second directly.

@@ -191,7 +191,8 @@ void view_leader::begin_anew() {
 }
 
 std::optional<removal_reason> view_leader::expelled() const {
-  if (current_->find(self_.incarnation) != nullptr) return {};
+  if (current_->find(self_.incarnation) != nullptr || HEDGEROW_MUTANT(lead_though_removed))
+    return {};
   for (const auto& r : current_->removed) {
     if (r.incarnation == self_.incarnation) return r.reason;
   }
@@ -223,7 +224,7 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
   const bool newer = known_ && known_->id > row_view_->id && !known_->members.empty();
   if (newer) current_ = known_;
   if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();
-  if (const auto why = expelled(); why && !HEDGEROW_MUTANT(lead_after_removal)) {
+  if (const auto why = expelled()) {
     view_effect::expelled told{current_, *why};
     end();
     out.emplace_back(std::move(told));
