@@ -55,7 +55,7 @@ class real_chronyd : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(real_chronyd, is_not_waited_for_when_it_is_frozen) {
-  lead();
+  ASSERT_NO_FATAL_FAILURE(lead());
   std::size_t from = one->count();
   auto since = steady_clock::now();
   daemons.follower().signal(SIGSTOP);
@@ -70,7 +70,7 @@ TEST_P(real_chronyd, is_not_waited_for_when_it_is_frozen) {
 }
 
 TEST_P(real_chronyd, may_be_restarted) {
-  lead();
+  ASSERT_NO_FATAL_FAILURE(lead());
   std::size_t from = one->count();
   const auto since = steady_clock::now();
   daemons.stop_follower();
