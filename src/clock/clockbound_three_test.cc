@@ -18,15 +18,25 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::string_view shm0_hex =
+constexpr std::string_view alpha0_shm0 =
     "4e5a4d4100024243500000000200780159b5000000000000a502f31600000000"
     "41b9000000000000a502f316000000000cdd0000000000000000000000000000"
     "a7510000010000000000000000000000";
-constexpr std::string_view shm1_hex =
+constexpr std::string_view alpha0_shm1 =
     "4e5a4d410002424368000000030376014a3853599e6d00007e07076b00000000"
     "3aa7ab1700000000660b076b000000003aa7ab170000000000c05c9da25fc2d3"
     "000000a0fff0d9a387ca0000000000000000000000000000983a000001000000"
     "001f300000000000";
+
+constexpr std::string_view rc0_shm0 =
+    "4e5a4d41000242435000000002000a00a7c1000000000000a4d30b1500000000"
+    "8fc5000000000000a4d30b1500000000f0590300000000000000000000000000"
+    "1e4a0000010000000000000000000000";
+constexpr std::string_view rc0_shm1 =
+    "4e5a4d4100024243680000000303080068910b610e750000cc13076b00000000"
+    "a7cfcb1500000000b417076b00000000a7cfcb150000000000c020350d5dc2d3"
+    "0050315d67015c8565a70200000000000000000000000000983a000001000000"
+    "001f110000000000";
 
 std::string bytes_of(std::string_view hex) {
   std::string bytes;
@@ -37,8 +47,6 @@ std::string bytes_of(std::string_view hex) {
 
 class clockbound_three : public testing::Test {
  protected:
-  void SetUp() override { write_file(folder.file("shm1"), bytes_of(shm1_hex)); }
-
   clock_folder folder;
   test_chronyd daemon;
   clock_places places{{{folder.file("shm0"), folder.file("shm")}, folder.file("vmclock0")},
@@ -46,7 +54,7 @@ class clockbound_three : public testing::Test {
 };
 
 TEST_F(clockbound_three, writes_layout_2_into_shm0) {
-  const clock_bound found = decode_segment(bytes_of(shm0_hex));
+  const clock_bound found = decode_segment(bytes_of(alpha0_shm0));
   ASSERT_EQ(found.fault, bound_fault::none);
   EXPECT_EQ(found.as_of_ns, 46425'385'024'677);
   EXPECT_EQ(found.void_after_ns, found.as_of_ns + 1000'000'000'000);
@@ -55,19 +63,32 @@ TEST_F(clockbound_three, writes_layout_2_into_shm0) {
             20'903U);  // the quartz's 15 ppm, and what is unknown of its period
   EXPECT_EQ(found.status, clock_status::synchronized);
   EXPECT_FALSE(found.ask_vmclock);
+
+  const clock_bound later = decode_segment(bytes_of(rc0_shm0));
+  ASSERT_EQ(later.fault, bound_fault::none);
+  EXPECT_EQ(later.as_of_ns, 49575353096612);
+  EXPECT_EQ(later.void_after_ns, later.as_of_ns + 1000'000'000'000);
+  EXPECT_EQ(later.bound_ns, 219632);
+  EXPECT_EQ(later.max_drift_ppb, 18974U);
+  EXPECT_EQ(later.status, clock_status::synchronized);
 }
 
 TEST_F(clockbound_three, is_refused_with_shm1_in_words) {
-  const auto opened = open_clock("clockbound:" + folder.file("shm1"), places);
-  ASSERT_TRUE(opened);
-  EXPECT_EQ((*opened)->truth().status, clock_status::unknown);
-  EXPECT_EQ((*opened)->trouble(),
-            folder.file("shm1") +
-                " is of version 3; only 1 and 2 are understood, so point --clock at the shm0 file "
-                "that clockbound writes beside it");
+  for (const auto& hex : {alpha0_shm1, rc0_shm1}) {
+    write_file(folder.file("shm1"), bytes_of(hex));
+    const auto opened = open_clock("clockbound:" + folder.file("shm1"), places);
+    ASSERT_TRUE(opened);
+    EXPECT_EQ((*opened)->truth().status, clock_status::unknown);
+    EXPECT_EQ(
+        (*opened)->trouble(),
+        folder.file("shm1") +
+            " is of version 3; only 1 and 2 are understood, so point --clock at the shm0 file "
+            "that clockbound writes beside it");
+  }
 }
 
 TEST_F(clockbound_three, is_passed_over_for_chrony_where_shm0_is_missing) {
+  write_file(folder.file("shm1"), bytes_of(rc0_shm1));
   const auto opened = open_clock("auto", places);
   ASSERT_TRUE(opened);
   ports::clock& clock = **opened;
@@ -77,7 +98,7 @@ TEST_F(clockbound_three, is_passed_over_for_chrony_where_shm0_is_missing) {
   EXPECT_EQ(clock.truth().status, clock_status::synchronized) << clock.trouble();
   EXPECT_EQ(clock.source(), "chrony");
   // And no longer when it comes, however old.
-  write_file(folder.file("shm0"), bytes_of(shm0_hex));
+  write_file(folder.file("shm0"), bytes_of(rc0_shm0));
   while (clock.source() == "chrony" && steady_clock::now() < end)
     clock.truth();
   EXPECT_EQ(clock.source(), "clockbound");

@@ -16,27 +16,24 @@ using namespace std::chrono_literals;
 // What chronyd said last holds for so long.
 constexpr auto answer_holds = 5s;
 
-class real_chronyd : public testing::TestWithParam<std::string> {
- protected:
-  void TearDown() override {
-    if (HasFailure()) std::fputs(daemons.told().c_str(), stderr);
-  }
+// One that leads its group on what chronyd says, by UDP or by its Unix socket.
+struct leader {
+  cluster group{"2s"};
+  std::string clock;
+  agent* one = nullptr;
+  std::size_t from = 0;  // the first event that is news
 
-  std::string clock() const {
-    return "chrony:" + (GetParam() == "udp" ? daemons.udp() : daemons.socket());
-  }
   void lead() {
-    ASSERT_TRUE(becomes(clock(), "synchronized", 20s)) << look(clock()).out;
-    one = &group.start("a", {"--clock", clock()});
+    ASSERT_TRUE(becomes(clock, "synchronized", 20s)) << look(clock).out;
+    one = &group.start("a", {"--clock", clock});
     ASSERT_TRUE(group.wait_formed());
   }
-  void expect_leads_again(std::size_t from) {
+  void expect_leads_again() {
     ASSERT_NE(one->await("leadership", agent::leading, 20s, from), nullptr);
-    EXPECT_TRUE(becomes(clock(), "synchronized", 10s)) << look(clock()).out;
+    EXPECT_TRUE(becomes(clock, "synchronized", 10s)) << look(clock).out;
   }
   // For want of an answer since then: as soon as the last one is void, and with these words.
-  void expect_suspended(std::size_t from, steady_clock::time_point since,
-                        const std::string& words) {
+  void expect_suspended(steady_clock::time_point since, const std::string& words) {
     const event* told = one->await("leadership", state_is("suspended"), 20s, from);
     ASSERT_NE(told, nullptr);
     EXPECT_LT(told->at, since + answer_holds + 1s);
@@ -44,53 +41,78 @@ class real_chronyd : public testing::TestWithParam<std::string> {
     ASSERT_NE(why, nullptr);
     EXPECT_NE(why->body.value("text", "").find("does not answer: " + words), std::string::npos)
         << why->body;
-    const outcome seen = look(clock());
+    const outcome seen = look(clock);
     EXPECT_EQ(seen.code, 1);
     EXPECT_NE(seen.err.find("does not answer: " + words), std::string::npos) << seen.err;
   }
-
-  cluster group{"2s"};
-  chrony daemons{group.folder()};
-  agent* one = nullptr;
 };
 
-TEST_P(real_chronyd, is_not_waited_for_when_it_is_frozen) {
-  lead();
-  std::size_t from = one->count();
-  auto since = steady_clock::now();
+// Both at the same time, as the waits are what takes long.
+class real_chronyd : public testing::Test {
+ protected:
+  void SetUp() override {
+    udp.clock = "chrony:" + daemons.udp();
+    socket.clock = "chrony:" + daemons.socket();
+    for (leader* each : both)
+      ASSERT_NO_FATAL_FAILURE(each->lead());
+    news_from_here();
+  }
+  void TearDown() override {
+    if (HasFailure()) std::fputs(daemons.told().c_str(), stderr);
+  }
+
+  void news_from_here() {
+    for (leader* each : both)
+      each->from = each->one->count();
+  }
+  void expect_both_lead_again() {
+    for (leader* each : both)
+      ASSERT_NO_FATAL_FAILURE(each->expect_leads_again());
+  }
+
+  leader udp;
+  leader socket;
+  leader* both[2] = {&udp, &socket};
+  chrony daemons{udp.group.folder()};
+};
+
+TEST_F(real_chronyd, is_not_waited_for_when_it_is_frozen) {
+  const auto since = steady_clock::now();
   daemons.follower().signal(SIGSTOP);
-  expect_suspended(from, since, "");
-  from = one->count();
+  udp.expect_suspended(since, "");
+  socket.expect_suspended(since, "");
+  news_from_here();
   daemons.follower().signal(SIGCONT);
-  expect_leads_again(from);
+  expect_both_lead_again();
 
   daemons.follower().signal(SIGSTOP);
-  one->itself().signal(SIGTERM);
-  EXPECT_EQ(one->itself().wait_exit(5s), 0);
+  for (leader* each : both) {
+    each->one->itself().signal(SIGTERM);
+    EXPECT_EQ(each->one->itself().wait_exit(5s), 0);
+  }
 }
 
-TEST_P(real_chronyd, may_be_restarted) {
-  lead();
-  std::size_t from = one->count();
+TEST_F(real_chronyd, may_be_restarted) {
   const auto since = steady_clock::now();
   daemons.stop_follower();
-  expect_suspended(from, since, GetParam() == "udp" ? "Connection refused" : "");
-  // It has a server that does not answer yet: it has nothing to say, in words.
-  from = one->count();
+  udp.expect_suspended(since, "Connection refused");
+  socket.expect_suspended(since, "");
+  // With a server that does not answer it has nothing to say, in words.
+  news_from_here();
   daemons.stop_server();
   daemons.start_follower();
-  EXPECT_TRUE(wait_for(
-      [&] { return look(clock()).err.find("is not synchronized") != std::string::npos; }, 10s))
-      << look(clock()).out;
-  EXPECT_FALSE(one->leads());
+  for (leader* each : both) {
+    EXPECT_TRUE(wait_for(
+        [&] { return look(each->clock).err.find("is not synchronized") != std::string::npos; },
+        10s))
+        << look(each->clock).out;
+    EXPECT_FALSE(each->one->leads());
+  }
   daemons.start_server();
-  expect_leads_again(from);
+  expect_both_lead_again();
 }
 
-INSTANTIATE_TEST_SUITE_P(by, real_chronyd, testing::Values("udp", "socket"),
-                         [](const auto& about) { return about.param; });
-
-TEST(real_chronyd_alone, is_believed_until_its_error_is_too_large) {
+TEST(real_chronyd_of_a_bad_quartz, is_believed_until_its_error_is_too_large) {
   cluster group{"2s"};
   // A bad quartz: 50 ms are reached in 10 s.
   chrony daemons{group.folder(), {}, 5'000};

@@ -2,6 +2,7 @@
 
 #include "tests/system/harness/clockbound.h"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -10,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "clock/clockbound_segment.h"
+#include "clock/test_segment.h"
 #include "tests/system/harness/clocks.h"
 
 namespace hedgerow::system_test {
@@ -32,12 +34,20 @@ class real_clockbound : public testing::Test {
 
   // `within`: programs under which it runs, such as unshare.
   void lead(const arguments& within = {}) {
-    ASSERT_TRUE(becomes(clock, "synchronized", 20s)) << look(clock).out << host->told();
+    ASSERT_TRUE(wait_for([&] { return look().object()["status"] == "synchronized"; }, 20s))
+        << look().out << host->told();
     process_setup with = group.agent_setup("a", {"--clock", clock});
+    with.paths.vmclock = vmclock;
     with.arguments.insert(with.arguments.begin(), within.begin(), within.end());
     one = &group.start_with("a", std::move(with));
     ASSERT_TRUE(group.wait_formed());
     token = (*one->latest("leadership"))["token"];
+  }
+  outcome look() const {
+    process_setup with;
+    with.arguments = {HEDGEROW_COMMAND, "clock", "--json", "--clock", clock};
+    with.paths.vmclock = vmclock;
+    return run_program(std::move(with));
   }
   // It stops to lead, because its clock is of this status; its token is only suspended.
   const event* expect_suspended(std::size_t from, const std::string& status,
@@ -53,14 +63,14 @@ class real_clockbound : public testing::Test {
   }
   // So says the command, too.
   void expect_refused(const std::string& status, const std::string& words) const {
-    const outcome seen = look(clock);
+    const outcome seen = look();
     EXPECT_EQ(seen.code, 1);
     EXPECT_NE(seen.err.find(words), std::string::npos) << seen.err;
     EXPECT_EQ(seen.object()["status"], status) << seen.out;
   }
   void expect_leads_again(std::size_t from) {
     ASSERT_NE(one->await("leadership", agent::leading, 20s, from), nullptr) << host->told();
-    EXPECT_EQ(look(clock).code, 0);
+    EXPECT_EQ(look().code, 0);
     token = (*one->latest("leadership"))["token"];
   }
   clock::clock_bound segment() const {
@@ -76,13 +86,14 @@ class real_clockbound : public testing::Test {
   cluster group{"2s"};
   std::optional<clockbound> host;
   std::string clock;
+  std::string vmclock;
   agent* one = nullptr;
   std::int64_t token = 0;
 };
 
 TEST_F(real_clockbound, is_believed_and_runs_freely_without_its_server) {
-  lead();
-  const json well = look(clock).object();
+  ASSERT_NO_FATAL_FAILURE(lead());
+  const json well = look().object();
   EXPECT_EQ(well["source"], "clockbound");
   EXPECT_GT(well["error_bound_ns"], 1'000);
   EXPECT_LT(well["error_bound_ns"], 50'000'000);
@@ -91,11 +102,11 @@ TEST_F(real_clockbound, is_believed_and_runs_freely_without_its_server) {
   std::size_t from = one->count();
   host->time().stop_server();
   ASSERT_NE(one->await("clock", clock_is("free_running"), 30s, from), nullptr) << host->told();
-  const json free = look(clock).object();
+  const json free = look().object();
   EXPECT_EQ(free["status"], "free_running");
   // Nobody measures any more, so the error only grows.
-  EXPECT_TRUE(wait_for(
-      [&] { return look(clock).object()["error_bound_ns"] > free["error_bound_ns"]; }, 5s));
+  EXPECT_TRUE(
+      wait_for([&] { return look().object()["error_bound_ns"] > free["error_bound_ns"]; }, 5s));
   EXPECT_EQ(one->first("leadership", agent::any, from), nullptr) << "it leads all the time";
 
   // A daemon that never saw chronyd synchronized vouches for nothing.
@@ -109,7 +120,7 @@ TEST_F(real_clockbound, is_believed_and_runs_freely_without_its_server) {
 }
 
 TEST_F(real_clockbound, may_be_restarted_under_a_leader) {
-  lead();
+  ASSERT_NO_FATAL_FAILURE(lead());
   const std::size_t from = one->count();
   const auto before = segment().as_of_ns;
   host->start();
@@ -124,17 +135,16 @@ TEST_F(real_clockbound, may_be_restarted_under_a_leader) {
 
 TEST_F(real_clockbound, is_too_wrong_in_the_end_if_it_is_left_dead) {
   // A bad quartz: 50 ms are reached in 6 s.
-  constexpr double drift = 8'000e-6;
-  host.emplace(group.folder(), std::vector<std::string>{"--max-drift-rate", "8000",
-                                                        "--disable-clock-disruption-support"});
-  lead();
+  constexpr int drift_ppm = 8'000;
+  host.emplace(group.folder(), drift_ppm);
+  ASSERT_NO_FATAL_FAILURE(lead());
   const std::size_t from = one->count();
   host->kill();
   const auto last = segment();
   const event* told = expect_suspended(from, "too_wide", "leases allow 50000 us", 20s);
   ASSERT_NE(told, nullptr);
-  const auto allowed =
-      std::chrono::duration_cast<nanoseconds>(nanoseconds{50'000'000 - last.bound_ns} / drift);
+  const auto allowed = std::chrono::duration_cast<nanoseconds>(
+      nanoseconds{50'000'000 - last.bound_ns} * 1e6 / drift_ppm);
   EXPECT_LT(told->at, instant(last.as_of_ns) + allowed + 1s);
   EXPECT_GT(told->at, instant(last.as_of_ns) + allowed - 1s);
   EXPECT_NE(one->first("clock", clock_is("free_running"), from), nullptr);
@@ -144,23 +154,23 @@ TEST_F(real_clockbound, is_too_wrong_in_the_end_if_it_is_left_dead) {
 TEST_F(real_clockbound, is_void_in_the_end_if_it_is_left_dead) {
   // The segment is void 1000 s after its last update. To the agent, whose time namespace is ahead,
   // it is that much older. A good quartz: until then 50 ms are not reached.
-  constexpr auto ahead = 992s;
-  host.emplace(group.folder(), std::vector<std::string>{"--max-drift-rate", "10",
-                                                        "--disable-clock-disruption-support"});
-  lead({"unshare", "--time", "--monotonic", std::to_string(ahead.count()), "--fork", "--kill-child",
-        "--"});
+  constexpr auto ahead = 994s;
+  host.emplace(group.folder(), 10);
+  const arguments within{"unshare", "--time",       "--monotonic", std::to_string(ahead.count()),
+                         "--fork",  "--kill-child", "--"};
+  ASSERT_NO_FATAL_FAILURE(lead(within));
   EXPECT_EQ((*one->latest("clock"))["status"], "free_running");
   const std::size_t from = one->count();
   host->kill();
   const auto last = segment();
-  EXPECT_EQ(look(clock).code, 0) << "here it is fresh";
+  EXPECT_EQ(look().code, 0) << "here it is fresh";
   const event* told = expect_suspended(from, "unknown", "so long that it is void", 20s);
   ASSERT_NE(told, nullptr);
   EXPECT_LT(told->at, instant(last.void_after_ns) - ahead + 1s);
 }
 
 TEST_F(real_clockbound, may_lose_its_file) {
-  lead();
+  ASSERT_NO_FATAL_FAILURE(lead());
   std::size_t from = one->count();
   auto since = steady_clock::now();
   std::filesystem::remove(host->segment());
@@ -183,6 +193,38 @@ TEST_F(real_clockbound, may_lose_its_file) {
   EXPECT_EQ(host->daemon().wait_exit(5s), 128 + SIGBUS);
   from = one->count();
   host->start();
+  expect_leads_again(from);
+}
+
+TEST_F(real_clockbound, tells_of_a_migration) {
+  vmclock = group.folder() / "vmclock0";
+  clock::test_vmclock page(vmclock, 7);
+  page.set_sequence(2);  // the daemon takes 0 for what it has read already
+  host.emplace(group.folder(), 50, vmclock);
+  ASSERT_NO_FATAL_FAILURE(lead());
+  // The agent sees it by itself, before the daemon does.
+  std::size_t from = one->count();
+  host->daemon().signal(SIGSTOP);
+  const auto since = steady_clock::now();
+  page.set_marker(8);
+  page.set_sequence(4);
+  const event* told = expect_suspended(from, "disrupted", "was migrated or restored", 5s);
+  ASSERT_NE(told, nullptr);
+  EXPECT_LT(told->at - since, 1s);
+  expect_refused("disrupted", "was migrated or restored");
+  // The daemon has chronyd measure anew.
+  from = one->count();
+  host->daemon().signal(SIGCONT);
+  expect_leads_again(from);
+  EXPECT_EQ(segment().disruption_marker, 8U);
+
+  // The daemon says so by itself, as an operator has it do.
+  from = one->count();
+  host->daemon().signal(SIGUSR1);
+  expect_suspended(from, "disrupted", "can't bound the clock's error", 5s);
+  expect_refused("disrupted", "can't bound the clock's error");
+  from = one->count();
+  host->daemon().signal(SIGUSR2);
   expect_leads_again(from);
 }
 

@@ -70,7 +70,7 @@ std::unique_ptr<process> chrony::start(const std::string& name, const std::strin
                     me != nullptr ? me->pw_name : "root",
                     "-f",
                     file};
-  with.run_folder = run_folder_;
+  with.paths.run = run_folder_;
   return std::make_unique<process>(std::move(with));
 }
 

@@ -29,17 +29,20 @@ std::string clockbound::unavailable() {
   return {};
 }
 
-clockbound::clockbound(const std::filesystem::path& folder, std::vector<std::string> options)
-    : run_folder_(fresh_run(folder)), options_(std::move(options)), time_(folder, run_folder_) {
+clockbound::clockbound(const std::filesystem::path& folder, int drift_ppm, std::string vmclock)
+    : run_folder_(fresh_run(folder)),
+      drift_ppm_(drift_ppm),
+      vmclock_(std::move(vmclock)),
+      time_(folder, run_folder_) {
   start();
 }
 
 void clockbound::start() {
   kill();
   process_setup with;
-  with.arguments = {program};
-  with.arguments.insert(with.arguments.end(), options_.begin(), options_.end());
-  with.run_folder = run_folder_;
+  with.arguments = {program, "--max-drift-rate", std::to_string(drift_ppm_)};
+  if (vmclock_.empty()) with.arguments.emplace_back("--disable-clock-disruption-support");
+  with.paths = {run_folder_, vmclock_};
   daemon_ = std::make_unique<process>(std::move(with));
 }
 

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "tests/system/harness/chrony.h"
 
@@ -18,12 +17,11 @@ class clockbound {
   // Empty: it is there and can be run. Otherwise why not, in words.
   static std::string unavailable();
 
-  // Everything runs. `options` are the daemon's.
-  explicit clockbound(const std::filesystem::path& folder,
-                      std::vector<std::string> options = {"--max-drift-rate", "50",
-                                                          "--disable-clock-disruption-support"});
+  // Everything runs. `drift_ppm`: how fast the error grows, in the daemon's opinion. `vmclock`: the
+  // file of a VMClock, at which it looks then.
+  explicit clockbound(const std::filesystem::path& folder, int drift_ppm = 50,
+                      std::string vmclock = {});
 
-  const std::filesystem::path& run_folder() const { return run_folder_; }
   std::string segment() const { return run_folder_ / "clockbound" / "shm0"; }
   chrony& time() { return time_; }
   process& daemon() { return *daemon_; }
@@ -33,7 +31,8 @@ class clockbound {
 
  private:
   std::filesystem::path run_folder_;
-  std::vector<std::string> options_;
+  int drift_ppm_;
+  std::string vmclock_;
   chrony time_;
   std::unique_ptr<process> daemon_;
 };

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "tests/system/harness/own_paths.h"
 #include "tests/system/harness/wait.h"
 
 namespace hedgerow::system_test {
@@ -21,7 +22,7 @@ struct process_setup {
   std::optional<std::string> input;                // stdin; nothing is /dev/null
   bool stdin_closed = false;
   std::string network_namespace;  // by its name under /run/netns; empty is ours
-  std::string run_folder;         // what it sees as /run; empty is ours. Needs root
+  own_paths paths;
 };
 
 struct line {
