@@ -63,7 +63,7 @@ class attacked_group : public testing::Test {
     return made;
   }
 
-  cluster group{sanitized ? "10s" : "1s"};
+  cluster group{sanitized ? "4s" : "1s"};
   agent* leader = nullptr;
   std::string address;  // the leader's; attacks have threads of their own
   std::int64_t token = 0;
