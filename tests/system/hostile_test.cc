@@ -104,7 +104,8 @@ TEST_F(hostile, the_slow_and_the_deaf_hold_only_so_much) {
 }
 
 TEST_F(hostile, a_flood_of_requests_drowns_nobody) {
-  std::vector<std::unique_ptr<hostile_peer>> peers(20);
+  // A node that is slowed down by a sanitizer would rightly be taken for silent.
+  std::vector<std::unique_ptr<hostile_peer>> peers(sanitized ? 2 : 20);
   std::string many;
   for (std::uint64_t id = 1; id <= 200; ++id)
     many += frame_of(request_of(10, id)) + frame_of(message::subscribe{}) +
@@ -116,7 +117,7 @@ TEST_F(hostile, a_flood_of_requests_drowns_nobody) {
       one = std::make_unique<hostile_peer>(guest());
     }
   }};
-  expect_answers(5);
+  expect_answers(5, "5s");
   flood.end();
   EXPECT_GT(flood.rounds(), 3);
   expect_unharmed(300 * mib);
