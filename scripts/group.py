@@ -71,13 +71,14 @@ class Group:
     """The agents that run, and a way to wait for what they tell."""
 
     def __init__(self, command: str, folder: Path, lease: str, *, store: str = "",
-                 clock: str = "", environment: dict | None = None):
-        """By default on a file in the folder, and the clock that goes with the store."""
+                 clock: str = "", environment: dict | None = None, secret_file: str = ""):
+        """By default on a file in the folder, the clock that goes with the store, in plain text."""
         self.command = command
         self.folder = folder
         self.lease = lease
         self.store = store or str(folder / "hedgerow.db")
         self.clock = ["--clock", clock] if clock else []
+        self.security = ["--secret-file", secret_file] if secret_file else []
         self.environment = {k: v for k, v in (environment or os.environ).items()
                             if not k.startswith("HEDGEROW_")}
         self.changed = threading.Condition()
@@ -85,10 +86,14 @@ class Group:
         self.gone: list[Agent] = []
 
     def start(self, name: str, zone: str):
+        self.agents[name] = self.extra(name, zone)
+
+    def extra(self, name: str, zone: str) -> Agent:
+        """An agent that nobody here counts on; whoever starts it ends it."""
         arguments = [self.command, "agent", "--json", "--name", name, "--store", self.store,
-                     "--lease", self.lease, "--zone", zone, "--log-level", "info", *self.clock]
-        self.agents[name] = Agent(name, arguments, self.folder / f"{name}.log", self.environment,
-                                  self.changed)
+                     "--lease", self.lease, "--zone", zone, "--log-level", "info", *self.clock,
+                     *self.security]
+        return Agent(name, arguments, self.folder / f"{name}.log", self.environment, self.changed)
 
     def lose(self, name: str, number: signal.Signals) -> float:
         """Signals an agent, stops to count on it, and returns the time."""
@@ -137,13 +142,15 @@ class Group:
                 for a in self.agents.values()}
         return {n: at[0] - since for n, at in told.items()} if all(told.values()) else None
 
-    def run(self, *arguments: str) -> tuple[str, float]:
-        """Output of a command, and how long it took."""
+    def run(self, *arguments: str, alone: bool = False,
+            patience: float = 10) -> tuple[str, float]:
+        """Output of a command, and how long it took. `alone`: it is told nothing of the group."""
         before = time.monotonic()
+        where = [] if alone else ["--store", self.store, *self.security]
         try:
-            done = subprocess.run([self.command, *arguments, "--store", self.store],
+            done = subprocess.run([self.command, *arguments, *where],
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  env=self.environment, timeout=10, check=False)
+                                  env=self.environment, timeout=patience, check=False)
         except subprocess.TimeoutExpired:
             raise Failed(f"hedgerow {arguments[0]} hung") from None
         if done.returncode != 0:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-CODE_FOLDERS = ("include", "src", "tools", "sim", "bench", "examples", "tests", "fuzz")
+CODE_FOLDERS = ("include", "src", "tools", "sim", "bench", "examples", "chaos", "tests", "fuzz")
 CODE_SUFFIXES = (".h", ".cc")
 
 

@@ -1,34 +1,67 @@
 #!/usr/bin/env python3
 """Adds up ctest's JUnit files and prints `N passed, N failed` as the last line.
 
-Usage: totals.py [--failed N] JUNIT...
+Usage: totals.py [--parts] JUNIT...
 
---failed N counts N failures that have no file, such as a build that broke. A skipped test is
-neither passed nor failed; it is named in a line of its own. Exits with 1 if anything failed or
-nothing passed.
+--parts first prints a line for each file, under the name of the folder that it lies in, with how
+long its part took. A skipped test is neither passed nor failed; it is named in a line of its own,
+with GoogleTest's reason, and counted in the line before the last. Exits with 1 if anything failed
+or nothing passed.
 """
 
 import argparse
+import re
 import sys
 import xml.etree.ElementTree as xml
+from pathlib import Path
+
+
+def reason(case: xml.Element) -> str:
+    """What GTEST_SKIP() was given, behind a colon; empty for another kind of test."""
+    told = re.search(r": Skipped\n(.+)", case.findtext("system-out") or "")
+    return f": {told[1]}" if told else ""
+
+
+def count(file: str) -> tuple[int, int, int, list[str]]:
+    """Passed, failed, skipped, and what to say of the others and of the failed."""
+    passed, failed, left_out, lines = 0, 0, 0, []
+    for case in xml.parse(file).getroot().iter("testcase"):
+        skipped = case.find("skipped")
+        if case.get("status") == "run":
+            passed += 1
+        elif skipped is not None and skipped.get("message", "").startswith("SKIP_"):
+            lines.append(f"skipped: {case.get('name')}{reason(case)}")
+            left_out += 1
+        else:
+            lines.append(f"failed: {case.get('name')} ({file})")
+            failed += 1
+    return passed, failed, left_out, lines
+
+
+def part(file: str, passed: int, failed: int) -> str:
+    suites = xml.parse(file).getroot().iter("testsuite")
+    seconds = sum(float(suite.get("time", 0)) for suite in suites)
+    return (f"{Path(file).parent.name}: {passed} passed, {failed} failed, "
+            f"{seconds // 60:.0f}:{seconds % 60:02.0f}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--failed", type=int, default=0)
+    parser.add_argument("--parts", action="store_true")
     parser.add_argument("files", nargs="*")
     arguments = parser.parse_args()
-    passed, failed = 0, arguments.failed
+    passed, failed, left_out, parts = 0, 0, 0, []
     for file in arguments.files:
-        for case in xml.parse(file).getroot().iter("testcase"):
-            skipped = case.find("skipped")
-            if case.get("status") == "run":
-                passed += 1
-            elif skipped is not None and skipped.get("message", "").startswith("SKIP_"):
-                print(f"skipped: {case.get('name')}")
-            else:
-                print(f"failed: {case.get('name')} ({file})")
-                failed += 1
+        passed_here, failed_here, left_out_here, lines = count(file)
+        for line in lines:
+            print(line)
+        parts.append(part(file, passed_here, failed_here))
+        passed, failed = passed + passed_here, failed + failed_here
+        left_out += left_out_here
+    if arguments.parts:
+        print(*parts, sep="\n")
+    if left_out:
+        print(f"{left_out} skipped")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

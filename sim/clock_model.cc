@@ -52,8 +52,8 @@ true_time clock_model::when_boot(std::uint32_t host, boot_time b) const {
       static_cast<true_time>(static_cast<wide>(scaled) * 1'000'000 / (1'000'000 + h.drift_ppm));
   if (with_.boot_scale) t += machine_started_;
   t -= 2 * microsecond;  // of rounding at most
-  while (boot_at(host, t) < b)
-    t += std::max<true_time>(1, (b - boot_at(host, t)).count() / 2);
+  for (auto left = b - boot_at(host, t); left.count() > 0; left = b - boot_at(host, t))
+    t += std::max<true_time>(1, left.count() / 2);
   return t;
 }
 

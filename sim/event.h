@@ -94,27 +94,54 @@ struct event {
   event_kind kind = event_kind::stage;
 };
 
+// A heap of four branches: half as deep as one of two, and the children of a node lie together.
 class event_queue {
  public:
   void push(event e) {
     e.order = next_order_++;
+    std::size_t hole = heap_.size();
     heap_.push_back(e);
-    std::push_heap(heap_.begin(), heap_.end(), later);
+    while (hole > 0) {
+      const std::size_t parent = (hole - 1) / branches;
+      if (!sooner(e, heap_[parent])) break;
+      heap_[hole] = heap_[parent];
+      hole = parent;
+    }
+    heap_[hole] = e;
   }
   // Requires: !empty().
   event pop() {
-    std::pop_heap(heap_.begin(), heap_.end(), later);
-    const event e = heap_.back();
+    const event first = heap_.front();
+    const event last = heap_.back();
     heap_.pop_back();
-    return e;
+    if (!heap_.empty()) sink(last);
+    return first;
   }
   bool empty() const { return heap_.empty(); }
   // Requires: !empty().
   true_time next_at() const { return heap_.front().at; }
 
  private:
-  static bool later(const event& x, const event& y) {
-    return x.at != y.at ? x.at > y.at : x.order > y.order;
+  static constexpr std::size_t branches = 4;
+
+  static bool sooner(const event& x, const event& y) {
+    return x.at != y.at ? x.at < y.at : x.order < y.order;
+  }
+  // Puts `e` where the first was.
+  void sink(const event& e) {
+    event* const heap = heap_.data();
+    const std::size_t size = heap_.size();
+    std::size_t hole = 0;
+    for (std::size_t child = 1; child < size; child = branches * hole + 1) {
+      const std::size_t end = std::min(child + branches, size);
+      std::size_t least = child;
+      for (std::size_t i = child + 1; i < end; ++i)
+        least = sooner(heap[i], heap[least]) ? i : least;
+      if (!sooner(heap[least], e)) break;
+      heap[hole] = heap[least];
+      hole = least;
+    }
+    heap[hole] = e;
   }
 
   std::vector<event> heap_;

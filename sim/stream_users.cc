@@ -17,12 +17,6 @@ constexpr std::size_t length_size = message::stream_length_bytes;
 constexpr std::size_t ends_max = 12;  // of one process, before it opens no more
 constexpr true_time idle_gap = 300 * millisecond;
 
-std::string framed(std::string_view message) {
-  std::string out;
-  message::append_stream_length(out, message.size());
-  return out.append(message);
-}
-
 }  // namespace
 
 stream_users::stream_users(stream_world& in, const endpoint& at, engine::engine& node)
@@ -168,7 +162,8 @@ void stream_users::write(core::stream_id id) {
   }
   u.stalled = false;
   --u.to_write;
-  const auto bytes = make_bytes(framed(in_.checker.write(at_.id, id, size_of_next())));
+  const auto bytes =
+      std::make_shared<const std::string>(in_.checker.write(at_.id, id, size_of_next()));
   if (bytes->size() > limits::stream_window_first) in_.world.tally.hit(fault::stream_long_message);
   u.waiting += bytes->size();
   // In two parts, at times within the length.

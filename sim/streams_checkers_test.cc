@@ -49,6 +49,10 @@ class streams : public testing::Test {
     checker_.on_end(process, process == 0 ? opener_ : acceptor_,
                     {std::move(outcome), acknowledged});
   }
+  // The opener's next message, without its length.
+  std::string write(std::size_t size) {
+    return checker_.write(0, opener_, size).substr(message::stream_length_bytes);
+  }
   bool violated() const { return world_.failure.has_value(); }
   static swarm exact() {
     swarm s = calm_swarm();
@@ -70,8 +74,8 @@ class streams : public testing::Test {
 
 TEST_F(streams, in_order_consumed_acknowledged_and_ended_is_well) {
   take();
-  const auto first = checker_.write(0, opener_, 20);
-  const auto second_one = checker_.write(0, opener_, 0);
+  const auto first = write(20);
+  const auto second_one = write(0);
   checker_.on_message(1, acceptor_, first);
   checker_.on_message(1, acceptor_, second_one);
   checker_.consume(1, acceptor_, first.size());
@@ -89,14 +93,14 @@ TEST_F(streams, in_order_consumed_acknowledged_and_ended_is_well) {
 
 TEST_F(streams, a_gap_is_seen) {
   take();
-  checker_.write(0, opener_, 20);
-  checker_.on_message(1, acceptor_, checker_.write(0, opener_, 20));
+  write(20);
+  checker_.on_message(1, acceptor_, write(20));
   EXPECT_TRUE(violated());
 }
 
 TEST_F(streams, twice_is_seen) {
   take();
-  const auto text = checker_.write(0, opener_, 20);
+  const auto text = write(20);
   checker_.on_message(1, acceptor_, text);
   EXPECT_FALSE(violated());
   checker_.on_message(1, acceptor_, text);
@@ -105,7 +109,7 @@ TEST_F(streams, twice_is_seen) {
 
 TEST_F(streams, a_message_after_the_lease_is_seen) {
   take();
-  const auto text = checker_.write(0, opener_, 20);
+  const auto text = write(20);
   world_.now = lease_end + second;
   checker_.on_message(1, acceptor_, text);
   EXPECT_TRUE(violated());
@@ -126,14 +130,14 @@ TEST_F(streams, taken_by_who_does_not_lead_is_seen) {
 
 TEST_F(streams, acknowledged_before_it_was_consumed_is_seen) {
   take();
-  checker_.on_message(1, acceptor_, checker_.write(0, opener_, 20));
+  checker_.on_message(1, acceptor_, write(20));
   checker_.on_acknowledged(0, opener_, 1);
   EXPECT_TRUE(violated());
 }
 
 TEST_F(streams, ended_well_with_unread_messages_is_seen) {
   take();
-  checker_.on_message(1, acceptor_, checker_.write(0, opener_, 20));
+  checker_.on_message(1, acceptor_, write(20));
   checker_.finish(0, opener_);
   checker_.on_finished(1, acceptor_);
   checker_.finish(1, acceptor_);
@@ -153,7 +157,7 @@ TEST_F(streams, not_taken_must_be_true_afterwards) {
   end(0, fail(errc::not_executed, "late"), 0);
   checker_.on_offered(1, acceptor_, offer(), 4 * second);
   EXPECT_FALSE(violated());
-  checker_.on_message(1, acceptor_, checker_.write(0, opener_, 20));
+  checker_.on_message(1, acceptor_, write(20));
   EXPECT_TRUE(violated());
 }
 
@@ -227,7 +231,7 @@ TEST_F(windows, a_promise_taken_back_is_seen) {
 
 TEST_F(windows, consumed_must_be_true) {
   open_wire(200);
-  const auto text = checker_.write(0, opener_, 20);
+  const auto text = write(20);
   checker_.on_message(1, acceptor_, text);
   checker_.consume(1, acceptor_, text.size());
   carry(of_bob, message::stream_credit{1, 200, 1});

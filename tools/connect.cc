@@ -7,6 +7,12 @@
 #include "tools/logging.h"
 
 namespace hedgerow::tools {
+namespace {
+
+// The deadline has passed already: better words may cost a moment, not the patience of a store.
+constexpr std::chrono::milliseconds words_patience{300};
+
+}  // namespace
 
 std::chrono::milliseconds time_budget::left() const {
   const auto left = end_ - std::chrono::steady_clock::now();
@@ -28,7 +34,7 @@ client_options client_options_of(const shared_options& shared) {
 
 error why_unreachable(const shared_options& shared, const error& why) {
   if (why.code != errc::unreachable || !shared.agent.empty()) return why;
-  const auto rows = read_group(shared.store, shared.group);
+  const auto rows = read_group(shared.store, shared.group, words_patience);
   return rows ? why : error(why.code, rows.error().message());
 }
 

@@ -33,6 +33,9 @@ using report = supervisor_report;
 
 constexpr std::int64_t never = INT64_MAX;
 
+// What a database that is well may need to open, however short --wait is.
+constexpr milliseconds open_timeout_min{500};
+
 std::int64_t lease_ns(const lock_settings& mine) {
   return std::chrono::nanoseconds(mine.lease).count();
 }
@@ -174,6 +177,8 @@ result<void> holder::open(lock_space_options store, lock_options with) {
   with.on_extended = [this](fencing_token) { extend(); };
   with.on_lost = [this](fencing_token, const std::string& why) { end_use(why); };
   with.on_suspended = [this](fencing_token) { end_use("the clock is not trusted"); };
+  if (mine_.wait)
+    store.open_timeout = std::clamp(*mine_.wait, open_timeout_min, store.open_timeout);
   auto space = lock_space::open(std::move(store));
   if (!space) return tl::unexpected(std::move(space).error());
   auto opened = lock::open(std::move(*space), std::move(with));

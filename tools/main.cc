@@ -305,5 +305,13 @@ int main(int argc, char** argv) {
     return refuse(app,
                   "a password on the command line is seen by everybody on this machine: give it by "
                   "PGPASSFILE (~/.pgpass) or PGPASSWORD, or the URL by HEDGEROW_STORE");
-  return run(app, line);
+  // A command's own threads and descriptors; the library throws nothing.
+  try {
+    return run(app, line);
+  } catch (const std::system_error& why) {
+    complain({why.code(), fmt::format("{}; the system refuses a thread or a file descriptor: raise "
+                                      "its limits (ulimit -u, -n and -v)",
+                                      why.what())});
+    return exit_failed;
+  }
 }

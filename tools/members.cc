@@ -31,7 +31,7 @@ result<members_report> ask_agents(const shared_options& shared) {
 }
 
 result<members_report> ask_store(const shared_options& shared) {
-  auto rows = read_group(shared.store, shared.group);
+  auto rows = read_group(shared.store, shared.group, shared.timeout);
   if (!rows) return tl::unexpected(std::move(rows).error());
   const bool leads = !rows->released && rows->lease_known && rows->holder.remaining.count() > 0;
   return members_report{shared.group, std::make_shared<const view>(std::move(rows->view)),

@@ -4,12 +4,17 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <new>
+#include <string_view>
+#include <system_error>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "tools/exit_codes.h"
 
 namespace hedgerow::tools {
 namespace {
@@ -33,6 +38,9 @@ stop_signals::stop_signals(hangup meaning) {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  // Without them nobody could end it but by SIGKILL.
+  if (signal_fd_ < 0 || wake_fd_ < 0)
+    throw std::system_error(errno, std::system_category(), "no file descriptor for signals");
 }
 
 stop_signals::~stop_signals() {
@@ -85,6 +93,13 @@ void settle_process() {
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) std::abort();
   }
   std::signal(SIGPIPE, SIG_IGN);
+  // A process without memory can keep no promise; others take over. There is none for more words.
+  std::set_new_handler([] {
+    constexpr std::string_view words =
+        "hedgerow: out of memory; this process ends. Raise its limit (ulimit -v, MemoryMax=)\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, words.data(), words.size());
+    _exit(exit_failed);
+  });
 }
 
 }  // namespace hedgerow::tools

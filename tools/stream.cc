@@ -5,6 +5,7 @@
 #include <csignal>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
@@ -133,10 +134,16 @@ void session::print_replies(std::size_t index) {
 
 int session::run() {
   std::vector<std::thread> threads;
-  threads.emplace_back([this] { read_input(); });
-  for (std::size_t i = 0; i < streams_.size(); ++i)
-    threads.emplace_back([this, i] { print_replies(i); });
-  const bool told = signals_.wait() == stop_signals::event::signal;
+  bool told = false;
+  try {
+    threads.emplace_back([this] { read_input(); });
+    for (std::size_t i = 0; i < streams_.size(); ++i)
+      threads.emplace_back([this, i] { print_replies(i); });
+    told = signals_.wait() == stop_signals::event::signal;
+  } catch (const std::system_error& why) {
+    give_up({why.code(), fmt::format("no thread for a stream: {}", why.what())});
+    in_.interrupt();
+  }
   if (told) {
     signals_.exit_on_next();
     cancel_all("interrupted by a signal");

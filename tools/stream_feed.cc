@@ -17,14 +17,23 @@ stream_feed::stream_feed(std::vector<stream> to, std::size_t waiting_bytes_max)
     : waiting_bytes_max_{waiting_bytes_max} {
   for (stream& one : to)
     lanes_.push_back({.to = std::move(one)});
-  for (lane& one : lanes_)
-    one.writer = std::thread{[this, &one] { write_lines(one); }};
+  try {
+    for (lane& one : lanes_)
+      one.writer = std::thread{[this, &one] { write_lines(one); }};
+  } catch (...) {
+    end();
+    throw;
+  }
 }
 
 stream_feed::~stream_feed() {
+  end();
+}
+
+void stream_feed::end() {
   finish();
   for (lane& one : lanes_)
-    one.writer.join();
+    if (one.writer.joinable()) one.writer.join();
 }
 
 void stream_feed::close(lane& one) {

@@ -44,6 +44,7 @@ class stream_feed {
     std::thread writer{};
   };
 
+  void end();
   void write_lines(lane& one);
   bool room(const lane& in, std::size_t cost) const;
   bool any_live() const;

@@ -17,6 +17,9 @@ struct lock_space_options {
   // Both as of hedgerow::options. Locks share no rows with groups: one name may be used for both.
   std::string store;
   std::string clock;
+  // How long open() waits for a database that does not answer. It goes on without it, and each
+  // statement tries again.
+  std::chrono::milliseconds open_timeout{5000};
   log_sink log;  // empty is silence
   severity log_level = severity::info;
 };
@@ -53,8 +56,8 @@ struct lock_options {
 // its locks and of the pointers to it is gone.
 class lock_space {
  public:
-  // Errors: invalid_argument, store_unavailable, not_supported, each with words that say what to
-  // do.
+  // Blocks until the store is open, or its time is over. Errors: invalid_argument,
+  // store_unavailable, not_supported, each with words that say what to do.
   static result<std::shared_ptr<lock_space>> open(lock_space_options with = {});
   ~lock_space();
   lock_space(const lock_space&) = delete;

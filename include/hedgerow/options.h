@@ -71,7 +71,9 @@ struct options {
   // handler the opener gets errc::handler_failed.
   stream_handler on_stream;
   stream_handler on_broadcast_stream;
-  unsigned stream_threads = 64;  // of handlers that block, at once; up to 4096
+  // Of handlers that block, at once; up to 4096. A connection gets none while it has more of them
+  // than are free: about half if it is alone.
+  unsigned stream_threads = 64;
 
   // Notifications, on the loop's thread, never concurrently: must not block, may call any
   // non-blocking method of the node. Level-triggered: what is told is the present state, states in

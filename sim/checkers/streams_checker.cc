@@ -44,10 +44,16 @@ void streams_checker::wrong(std::uint64_t number, const std::string& text) {
   world_.violated("streams", fmt::format("stream {}: {}", number, text));
 }
 
+void streams_checker::place(std::uint32_t process, core::stream_id id, const end_id& end) {
+  if (process >= places_.size()) places_.resize(process + 1);
+  places_[process][id] = end;
+}
+
 streams_checker::side* streams_checker::find(std::uint32_t process, core::stream_id id,
                                              std::string_view what) {
-  const auto at = places_.find({process, id});
-  if (at == places_.end()) {
+  if (process >= places_.size()) places_.resize(process + 1);
+  const auto at = places_[process].find(id);
+  if (at == places_[process].end()) {
     wrong(0, fmt::format("{} for end {} of p{}, which was never told of it", what, id, process));
     return nullptr;
   }
@@ -68,7 +74,7 @@ std::uint64_t streams_checker::begin(std::uint32_t process, core::stream_id id, 
   auto& s = r.sides.emplace_back();
   s.process = process;
   s.over_by = over_by;
-  places_[{process, id}] = {number, 0};
+  place(process, id, {number, 0});
   world_.plan(taken_by + slack, event_kind::stream_check, 0, number);
   if (over_by != forever) world_.plan(over_by + slack, event_kind::stream_check, 0, number);
   return number;
@@ -77,9 +83,14 @@ std::uint64_t streams_checker::begin(std::uint32_t process, core::stream_id id, 
 std::string streams_checker::write(std::uint32_t process, core::stream_id id, std::size_t size) {
   const auto& at = place_of(process, id);
   auto& s = streams_[at.number].sides[at.side];
-  std::string text = text_of({at.number, at.side, s.written.size()});
-  if (text.size() < size) text.resize(size, '.');
-  s.written.push_back(text.size());
+  const std::string label = text_of({at.number, at.side, s.written.size()});
+  const std::size_t bytes = std::max(size, label.size());
+  std::string text;
+  text.reserve(length_size + bytes);
+  message::append_stream_length(text, bytes);
+  text.append(label);
+  text.resize(length_size + bytes, '.');
+  s.written.push_back(bytes);
   return text;
 }
 
@@ -112,7 +123,7 @@ void streams_checker::on_offered(std::uint32_t process, core::stream_id id,
   if (r.kind == request_kind::send && !acts_.covers(process, what.token))
     wrong(number, fmt::format("p{} takes it under token {}, whose lease is not valid now", process,
                               what.token));
-  places_[{process, id}] = {number, r.sides.size()};
+  place(process, id, {number, r.sides.size()});
   if (over_by != forever)
     world_.plan(over_by + slack, event_kind::stream_check, 0, number, r.sides.size());
   auto& s = r.sides.emplace_back();
@@ -267,16 +278,16 @@ void streams_checker::count(const record& /*r*/, const side& s, const stream_end
 }
 
 void streams_checker::on_gone(std::uint32_t process) {
-  for (auto at = places_.lower_bound({process, 0});
-       at != places_.end() && at->first.first == process; ++at)
-    streams_[at->second.number].sides[at->second.side].gone = true;
+  if (process >= places_.size()) return;
+  for (const auto& [id, at] : places_[process])
+    streams_[at.number].sides[at.side].gone = true;
 }
 
 void streams_checker::on_stopped(std::uint32_t process) {
-  for (auto at = places_.lower_bound({process, 0});
-       at != places_.end() && at->first.first == process; ++at) {
-    if (!streams_[at->second.number].sides[at->second.side].ended)
-      wrong(at->second.number, fmt::format("open when p{} stopped", process));
+  if (process >= places_.size()) return;
+  for (const auto& [id, at] : places_[process]) {
+    if (!streams_[at.number].sides[at.side].ended)
+      wrong(at.number, fmt::format("open when p{} stopped", process));
   }
 }
 

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
 #include <hedgerow/stream.h>
@@ -39,7 +39,7 @@ class streams_checker {
   // `taken_by`, over by `over_by` (true times; forever: no limit).
   std::uint64_t begin(std::uint32_t process, core::stream_id id, message::request_kind kind,
                       true_time taken_by, true_time over_by);
-  // The next message of this end, of about that many bytes.
+  // The next message of this end, of about that many bytes, behind its length.
   std::string write(std::uint32_t process, core::stream_id id, std::size_t size);
   void finish(std::uint32_t process, core::stream_id id);
   // A message of that many bytes.
@@ -104,10 +104,11 @@ class streams_checker {
 
   const side& side_of(const end_id& end) const { return streams_[end.number].sides[end.side]; }
   void wrong(std::uint64_t number, const std::string& text);
+  void place(std::uint32_t process, core::stream_id id, const end_id& end);
   // The end, which has not ended; or nullptr, and that is a violation.
   side* find(std::uint32_t process, core::stream_id id, std::string_view what);
   const end_id& place_of(std::uint32_t process, core::stream_id id) const {
-    return places_.at({process, id});
+    return places_.at(process).at(id);
   }
   // Consumed at the other side, of what this one has written.
   std::uint64_t consumed_of(const record& r, std::size_t side) const;
@@ -117,7 +118,7 @@ class streams_checker {
   const acts_checker& acts_;
   const lives& lives_;
   std::vector<record> streams_;
-  std::map<std::pair<std::uint32_t, core::stream_id>, end_id> places_;
+  std::vector<std::unordered_map<core::stream_id, end_id>> places_;  // by process
   std::uint64_t ended_well_ = 0;
 };
 

@@ -49,6 +49,11 @@ void views_checker::on_committed(const ports::view_row& row,
     const auto same = std::count_if(next.members.begin(), next.members.end(),
                                     [&](const member& x) { return x.name == m.name; });
     if (same != 1) world_.violated("views", fmt::format("name twice in {}", describe(next)));
+    const bool removed = std::any_of(next.removed.begin(), next.removed.end(),
+                                     [&](const auto& r) { return r.incarnation == m.incarnation; });
+    if (removed)
+      world_.violated("views",
+                      fmt::format("{} was removed and is back in {}", m.name, describe(next)));
   }
   if (new_tenure) check_first(next);
   world_.trace.mix(next.id.sequence ^ next.members.size());

@@ -133,6 +133,7 @@ void windows_checker::on_handed(std::uint64_t side, const message::any& what) {
 }
 
 void windows_checker::settle() {
+  if (changed_.empty()) return;
   for (const auto side : std::exchange(changed_, {})) {
     auto& all = flows_.at(connection_of(side));
     std::erase_if(all, [&](const auto& one) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "sim/checkers/streams_checker.h"
@@ -61,7 +62,7 @@ class windows_checker final : public wire_watcher {
   const streams_checker& users_;
   std::size_t bytes_;
   // By connection, then by the number on the wire.
-  std::map<std::uint64_t, std::map<std::uint64_t, flow>> flows_;
+  std::unordered_map<std::uint64_t, std::map<std::uint64_t, flow>> flows_;
   std::set<std::uint64_t> changed_;  // sides that have promised something since they settled
 };
 

@@ -29,6 +29,7 @@ std::string_view to_string(mutant value) {
       "publish_uncommitted",
       "commit_without_claim",
       "forget_members",
+      "lead_though_removed",
       "accept_older_view",
       "ignore_incarnation",
       "stale_observers_count",

@@ -32,6 +32,7 @@ enum class mutant : std::uint8_t {
   publish_uncommitted,    // S3: a view is published before it is committed
   commit_without_claim,   // S3: commits whatever (token, sequence) the row has
   forget_members,         // S3: a new leader starts from itself alone
+  lead_though_removed,    // S5: a leader that the view has removed adds itself again
   accept_older_view,      // S2: any view is accepted
   ignore_incarnation,     // S1: whoever answers at an address is the member
   stale_observers_count,  // C1: reports of observers that are not fresh count

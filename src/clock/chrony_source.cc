@@ -171,7 +171,12 @@ result<std::unique_ptr<chrony_source>> chrony_source::open(chrony_address where)
   if (stop < 0)
     return tl::unexpected(error(std::error_code(errno, std::generic_category()),
                                 "no file descriptor is left to ask chronyd"));
-  return std::unique_ptr<chrony_source>(new chrony_source(std::move(where), stop));
+  try {
+    return std::unique_ptr<chrony_source>(new chrony_source(std::move(where), stop));
+  } catch (const std::system_error& none) {
+    close(stop);
+    return tl::unexpected(error(none.code(), "no thread is left to ask chronyd"));
+  }
 }
 
 chrony_source::chrony_source(chrony_address where, int stop)

@@ -71,12 +71,10 @@ class fields {
   std::size_t wrong_ = 0;
 };
 
-// 1 or 2; 0 for anything else. A daemon of ClockBound 3 may write two bytes, least and greatest
-// version (clockbound 1.4): what is of layout 2 in size and says "from 2 on" is layout 2.
-int layout_of(std::uint16_t version, std::uint32_t size) noexcept {
-  if (version == 1) return 1;
-  if (version == 2 || ((version & 0xff) == 2 && size == segment_v2_bytes)) return 2;
-  return 0;
+// 1 or 2; 0 for anything else. ClockBound 3 writes two bytes, the layout and above it the least
+// that a reader must know: 0x0303 into shm1, but for layout 2 in shm0 just that.
+int layout_of(std::uint16_t version) noexcept {
+  return version == 1 || version == 2 ? version : 0;
 }
 
 void read_v1(fields& f, clock_bound& into) noexcept {
@@ -107,7 +105,7 @@ clock_bound decode_segment(std::string_view bytes) noexcept {
   const auto version = f.at<std::uint16_t>(version_at);
   const auto generation = f.at<std::uint16_t>(generation_at);
   if (version == 0 || generation == 0) return no_bound(bound_fault::not_initialized);
-  const int layout = layout_of(version, size);
+  const int layout = layout_of(version);
   if (layout == 0) return no_bound(bound_fault::version, version);
   const std::size_t needed = layout == 1 ? segment_v1_bytes : segment_v2_bytes;
   if (size < needed) return no_bound(bound_fault::malformed, size_at);

@@ -1,8 +1,12 @@
 #pragma once
 // The bytes of ClockBound's shared memory segment, layouts 1 and 2 (clockbound 1.1 to 1.3). Pure.
 //
-// Layout 3 is refused: how it counts is not published, and a lease must not rest on a guess. The
-// bytes are hostile: every field is checked, as clockbound 1.8 lists it.
+// Layout 3 is refused. It is of the processor's counter, not of CLOCK_REALTIME, and what one of its
+// fields means has changed without a change of the version: the error of the counter's period was
+// in seconds before 3.0.0-beta.1, and is a ratio since. So whoever reads it can't tell how fast the
+// bound grows. The daemons of ClockBound 3 write layout 2 as well.
+//
+// The bytes are hostile: every field is checked, as clockbound 1.8 lists it.
 
 #include <string_view>
 

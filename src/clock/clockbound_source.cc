@@ -121,8 +121,7 @@ std::string clockbound_source::explain(bound_fault why, std::int32_t detail) con
       if (chosen_.load(std::memory_order_relaxed) >= 0)
         return fmt::format("{} is gone; start clockbound again", at);
       return fmt::format(
-          "there is no ClockBound segment at {}; start clockbound (2.x), or choose "
-          "another --clock",
+          "there is no ClockBound segment at {}; start clockbound, or choose another --clock",
           fmt::join(segments_, " or "));
     case bound_fault::unreadable:
       return fmt::format("can't read {}: {}", at, words_of(detail));
@@ -135,9 +134,10 @@ std::string clockbound_source::explain(bound_fault why, std::int32_t detail) con
       return fmt::format("no clockbound has written to {} yet; is it running?", at);
     case bound_fault::version:
       return fmt::format(
-          "{} is of version {}; only 1 and 2 are understood, so point --clock at the "
-          "shm0 file of clockbound",
-          at, (detail & 0xff00) != 0 ? detail >> 8 : detail);
+          "{} is of version {}; only 1 and 2 are understood, so point --clock at the shm0 file "
+          "that "
+          "clockbound writes beside it",
+          at, detail & 0xff);
     case bound_fault::malformed:
       return fmt::format("{} is malformed: the field at byte {} is out of its range", at, detail);
     case bound_fault::being_written:

@@ -118,12 +118,18 @@ class client::impl final : public engine::client_listener {
       return;
     }
     // A store that hangs must not hold the loop; the reader may outlive this client.
-    std::thread([where = store_, group = with_.group, mailbox = mailbox_] {
-      auto found = addresses_in(where, group);
-      const std::lock_guard hold(mailbox->lock);
-      if (mailbox->owner == nullptr) return;
-      mailbox->owner->loop_.post([owner = mailbox->owner, found] { owner->engine_->offer(found); });
-    }).detach();
+    try {
+      std::thread([where = store_, group = with_.group, mailbox = mailbox_] {
+        auto found = addresses_in(where, group);
+        const std::lock_guard hold(mailbox->lock);
+        if (mailbox->owner == nullptr) return;
+        mailbox->owner->loop_.post(
+            [owner = mailbox->owner, found] { owner->engine_->offer(found); });
+      }).detach();
+    } catch (const std::system_error& why) {
+      log_.write(severity::warning, "cannot look for agents: " + refused_by_system(why).message());
+      loop_.post([this] { engine_->offer({}); });  // it asks again
+    }
   }
 
  private:
@@ -258,9 +264,13 @@ client::~client() = default;
 
 result<std::unique_ptr<client>> client::start(client_options with) {
   if (auto ok = with.validate(); !ok) return tl::unexpected(std::move(ok).error());
-  auto inside = std::make_unique<impl>(std::move(with));
-  if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
-  return std::unique_ptr<client>(new client(std::move(inside)));
+  try {
+    auto inside = std::make_unique<impl>(std::move(with));
+    if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
+    return std::unique_ptr<client>(new client(std::move(inside)));
+  } catch (const std::system_error& why) {
+    return tl::unexpected(refused_by_system(why));
+  }
 }
 
 result<void> client::wait_until_connected(milliseconds timeout) {

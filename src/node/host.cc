@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -16,6 +17,16 @@ namespace hedgerow {
 
 error would_wait_for_itself() {
   return {errc::invalid_argument, "a blocking call on the loop's thread would wait for itself"};
+}
+
+error refused_by_system(const std::system_error& why) {
+  const int number = why.code().value();
+  if (number == EMFILE || number == ENFILE)
+    return {why.code(), std::string("no file descriptor is left (") + why.what() +
+                            "): raise the limit of open files (ulimit -n, LimitNOFILE=)"};
+  return {why.code(),
+          std::string("no thread could be started (") + why.what() +
+              "): raise the limits of threads and memory (ulimit -u and -v, TasksMax=)"};
 }
 
 std::string thrown_by(std::string_view who) {

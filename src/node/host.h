@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -108,6 +109,10 @@ result<std::vector<member_reply>> wait_for_replies(
 
 // Of a blocking call on the loop's thread.
 error would_wait_for_itself();
+// What the system refused: a thread or a descriptor, and what to do about it. The parts of a node
+// throw it while they are made; whoever makes them turns it into this, as no exception leaves the
+// library.
+error refused_by_system(const std::system_error& why);
 // In a catch block: what was thrown by `who`, in words.
 std::string thrown_by(std::string_view who);
 

@@ -14,11 +14,13 @@ result<void> lock_space::impl::open() {
   auto clock = open_chosen_clock(with_.clock, with_.store);
   if (!clock) return tl::unexpected(std::move(clock).error());
   clock_ = std::move(*clock);
-  auto opened = open_store(
-      where_,
-      {.clock_epoch = clock_->epoch(), .views = false, .warn = [this](const std::string& text) {
-         loop_.post([this, text] { log_.write(severity::warning, text); });
-       }});
+  auto opened =
+      open_store(where_, {.clock_epoch = clock_->epoch(),
+                          .views = false,
+                          .open_patience = with_.open_timeout,
+                          .warn = [this](const std::string& text) {
+                            loop_.post([this, text] { log_.write(severity::warning, text); });
+                          }});
   if (!opened) return tl::unexpected(std::move(opened).error());
   lanes_ = std::move(*opened);
   loop_.on_wake([this] { on_wake(); });
@@ -120,9 +122,13 @@ lock_space::~lock_space() {
 }
 
 result<std::shared_ptr<lock_space>> lock_space::open(lock_space_options with) {
-  auto inside = std::make_shared<impl>(std::move(with));
-  if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
-  return std::shared_ptr<lock_space>(new lock_space(std::move(inside)));
+  try {
+    auto inside = std::make_shared<impl>(std::move(with));
+    if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
+    return std::shared_ptr<lock_space>(new lock_space(std::move(inside)));
+  } catch (const std::system_error& why) {
+    return tl::unexpected(refused_by_system(why));
+  }
 }
 
 }  // namespace hedgerow

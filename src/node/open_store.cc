@@ -1,5 +1,8 @@
 #include "node/open_store.h"
 
+#include <system_error>
+
+#include "node/host.h"
 #include "store/postgres/change_watch.h"
 #include "store/postgres/postgres_connection.h"
 #include "store/postgres/read_group.h"
@@ -29,6 +32,7 @@ result<store::lanes::options> with_driver(const store::location& where, store_ne
   auto to = store::postgres::parse(std::get<postgres_location>(where).url);
   if (!to) return tl::unexpected(std::move(to).error());
   how.may_be_absent = true;
+  how.open_patience = needs.open_patience;
   how.idle_after = postgres_idle;
   how.connect = [to = std::move(*to), needs = std::move(needs)] {
     return std::make_unique<store::postgres::postgres_connection>(
@@ -53,12 +57,17 @@ std::unique_ptr<store::change_watch> watch_store(const store::location& where,
   return to ? store::postgres::change_watch::open(*to, std::move(on_change)) : nullptr;
 }
 
-result<store::group_snapshot> read_rows(const store::location& where, std::string_view group) {
+result<store::group_snapshot> read_rows(const store::location& where, std::string_view group,
+                                        nanoseconds patience) {
   if (const auto* at = std::get_if<sqlite_location>(&where))
     return store::sqlite::read_group(at->file, group);
   const auto from = store::postgres::parse(std::get<postgres_location>(where).url);
   if (!from) return tl::unexpected(from.error());
-  return store::postgres::read_group(*from, group);
+  try {
+    return store::postgres::read_group(*from, group, patience);
+  } catch (const std::system_error& why) {
+    return tl::unexpected(refused_by_system(why));
+  }
 }
 
 std::string database_address(const store::location& where) {

@@ -16,8 +16,9 @@
 namespace hedgerow {
 
 struct store_needs {
-  std::string clock_epoch;  // ports::clock::epoch()
-  bool views = true;        // a store of locks has none
+  std::string clock_epoch;           // ports::clock::epoch()
+  bool views = true;                 // a store of locks has none
+  milliseconds open_patience{5000};  // of open_store, for a server that does not answer
   // Told of settings of the server that somebody should mend, from any thread.
   std::function<void(const std::string& text)> warn;
 };
@@ -31,9 +32,10 @@ result<std::shared_ptr<store::lanes>> open_store(const store::location& where, s
 std::unique_ptr<store::change_watch> watch_store(const store::location& where,
                                                  std::function<void()> on_change);
 
-// Both rows as of one moment. Blocks for as long as the store does, but for at most some seconds
-// where it is across the network.
-result<store::group_snapshot> read_rows(const store::location& where, std::string_view group);
+// Both rows as of one moment. Blocks for as long as the store does, but for at most about
+// `patience` where it is a server.
+result<store::group_snapshot> read_rows(const store::location& where, std::string_view group,
+                                        nanoseconds patience = seconds(5));
 
 // host:port of the first database that is named, to find the way to it. Empty for one within this
 // machine: a file, or a Unix socket.

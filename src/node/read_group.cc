@@ -20,10 +20,11 @@ std::optional<instant> now_on(const std::string& scale, const std::string& epoch
 
 }  // namespace
 
-result<group_rows> read_group(const std::string& store_url, const std::string& group) {
+result<group_rows> read_group(const std::string& store_url, const std::string& group,
+                              std::chrono::milliseconds timeout) {
   const auto where = store::parse_url(store_url);
   if (!where) return tl::unexpected(where.error());
-  auto rows = read_rows(*where, group);
+  auto rows = read_rows(*where, group, timeout);
   if (!rows) return tl::unexpected(std::move(rows).error());
   group_rows found;
   if (rows->view) found.view = {rows->view->id, rows->view->members, rows->view->removed};

@@ -9,6 +9,7 @@
 
 #include "model/limits.h"
 #include "node/host.h"
+#include "node/thread_shares.h"
 
 namespace hedgerow {
 namespace {
@@ -82,9 +83,11 @@ struct opening {
 
 // Of handlers that block; shared with threads that outlive the hub.
 struct stream_hub::threads {
+  explicit threads(unsigned most) : shares(most) {}
+
   std::mutex lock;
   std::condition_variable left;
-  unsigned running = 0;  // guarded by lock
+  thread_shares shares;  // guarded by lock
 };
 
 bool stream_gate::on_loop() {
@@ -92,7 +95,8 @@ bool stream_gate::on_loop() {
   return hub != nullptr && hub->on_loop();
 }
 
-stream_hub::stream_hub(setup with) : with_(std::move(with)), threads_(std::make_shared<threads>()) {
+stream_hub::stream_hub(setup with)
+    : with_(std::move(with)), threads_(std::make_shared<threads>(with_.threads)) {
   gate_->hub = this;
 }
 
@@ -111,7 +115,7 @@ void stream_hub::close() {
     each->end({fail(errc::stopped, "this was stopped"), each->acknowledged()});
   cells_.clear();
   std::unique_lock hold(threads_->lock);
-  threads_->left.wait_for(hold, farewell, [this] { return threads_->running == 0; });
+  threads_->left.wait_for(hold, farewell, [this] { return threads_->shares.taken() == 0; });
 }
 
 result<stream> stream_hub::open(const stream_options& how, const std::optional<core::target>& to) {
@@ -217,10 +221,11 @@ void stream_hub::on_stream_offered(core::stream_id id, core::stream_offer&& what
   made->id = id;
   made->opened(what.from, what.token);
   cells_.emplace(id, made);
-  run(made, to_leader ? with_.to_leader : with_.to_member);
+  run(made, to_leader ? with_.to_leader : with_.to_member, what.connection);
 }
 
-void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handler& with) {
+void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handler& with,
+                     std::uint64_t connection) {
   if (with.accept) {
     stream self = handle_of(of);
     call(of, [&](stream&) { of->call_back(with.accept(self)); });
@@ -231,31 +236,34 @@ void stream_hub::run(const std::shared_ptr<stream::cell>& of, const stream_handl
                            with_.name + " has no handler for streams");
     return;
   }
-  {
+  const auto place = [&] {
     const std::lock_guard hold(threads_->lock);
-    if (threads_->running >= with_.threads) {
-      engine_->stream_cancel(of->id, stream_code::overloaded,
-                             with_.name + " runs as many stream handlers as it may");
-      return;
-    }
-    ++threads_->running;
+    return threads_->shares.take(connection);
+  }();
+  if (place != thread_shares::answer::taken) {
+    const bool all = place == thread_shares::answer::none_free;
+    engine_->stream_cancel(of->id, stream_code::overloaded,
+                           with_.name + (all ? " runs as many stream handlers as it may"
+                                             : " runs as many stream handlers for one connection "
+                                               "as it may, and keeps the others free"));
+    return;
   }
   try {
-    std::thread(run_handler(of, with.call)).detach();
+    std::thread(run_handler(of, with.call, connection)).detach();
   } catch (const std::system_error&) {
     {
       const std::lock_guard hold(threads_->lock);
-      --threads_->running;
+      threads_->shares.give_back(connection);
     }
     engine_->stream_cancel(of->id, stream_code::overloaded,
                            with_.name + " can start no thread for a stream handler");
   }
 }
 
-std::function<void()> stream_hub::run_handler(
-    const std::shared_ptr<stream::cell>& of,
-    const std::function<result<void>(stream&)>& handler) const {
-  return [of, handler, counted = threads_] {
+std::function<void()> stream_hub::run_handler(const std::shared_ptr<stream::cell>& of,
+                                              const std::function<result<void>(stream&)>& handler,
+                                              std::uint64_t connection) const {
+  return [of, handler, connection, counted = threads_] {
     stream self(of);
     result<void> outcome;
     try {
@@ -269,7 +277,7 @@ std::function<void()> stream_hub::run_handler(
       of->cancel(stream_code::handler_failed, outcome.error().message());
     }
     const std::lock_guard hold(counted->lock);
-    --counted->running;
+    counted->shares.give_back(connection);
     counted->left.notify_all();
   };
 }

@@ -25,7 +25,7 @@ class stream_hub final : public engine::stream_listener {
     // Of a node: what to do with streams to the leader, and to members.
     stream_handler to_leader;
     stream_handler to_member;
-    unsigned threads = 0;
+    unsigned threads = 0;  // of handlers that block; each connection gets a share of them
     std::function<bool(fencing_token)> may_act;
   };
 
@@ -71,10 +71,12 @@ class stream_hub final : public engine::stream_listener {
             Arguments&&... arguments);
   std::shared_ptr<stream::cell> find(core::stream_id id) const;
   void start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what);
-  void run(const std::shared_ptr<stream::cell>& of, const stream_handler& with);
+  void run(const std::shared_ptr<stream::cell>& of, const stream_handler& with,
+           std::uint64_t connection);
   // For a thread of its own, which may outlive this.
   std::function<void()> run_handler(const std::shared_ptr<stream::cell>& of,
-                                    const std::function<result<void>(stream&)>& handler) const;
+                                    const std::function<result<void>(stream&)>& handler,
+                                    std::uint64_t connection) const;
   void take_news();
   void take_news_of(stream::cell& of);
 

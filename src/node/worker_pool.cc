@@ -56,9 +56,18 @@ worker_pool::worker_pool(setup with) : state_(std::make_shared<state>()) {
   state_->with = std::move(with);
   const auto blocking = [](const handler& h) { return h.call && !h.on_loop; };
   if (!blocking(state_->with.on_message) && !blocking(state_->with.on_broadcast)) return;
-  state_->workers = state_->with.threads;
-  for (unsigned i = 0; i < state_->with.threads; ++i) {
-    std::thread([s = state_] { s->work_loop(); }).detach();
+  try {
+    for (unsigned i = 0; i < state_->with.threads; ++i) {
+      const std::lock_guard hold(state_->lock);
+      std::thread([s = state_] { s->work_loop(); }).detach();
+      ++state_->workers;
+    }
+  } catch (...) {
+    // There is no destructor of what was not made.
+    const std::lock_guard hold(state_->lock);
+    state_->stopping = true;
+    state_->work_came.notify_all();
+    throw;
   }
 }
 

@@ -67,7 +67,11 @@ result<std::shared_ptr<lanes>> lanes::open(const options& wanted) {
   try {
     all.reset(new lanes(wanted));
   } catch (const std::system_error& e) {
-    return fail(errc::store_unavailable, fmt::format("no thread for the store: {}", e.what()));
+    return fail(
+        errc::store_unavailable,
+        fmt::format(
+            "no thread or descriptor for the store: {}; raise the limits (ulimit -u and -n)",
+            e.what()));
   }
   for (lane* one : {all->leases_.get(), all->views_.get()}) {
     if (one == nullptr) continue;

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "clock/test_segment.h"
-#include "tests/system/harness/chrony.h"
+#include "tests/system/harness/clocks.h"
 #include "tests/system/harness/cluster.h"
 
 namespace hedgerow::system_test {
@@ -15,21 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using clock::segment_content;
 using clock::test_segment;
-
-agent::condition clock_is(const std::string& status) {
-  return [status](const json& told) { return told["status"] == status; };
-}
-agent::condition state_is(const std::string& state) {
-  return [state](const json& told) { return told["state"] == state; };
-}
-
-outcome look(const std::string& clock) {
-  return run_command({"clock", "--json", "--clock", clock});
-}
-
-bool becomes(const std::string& clock, const std::string& status, milliseconds patience) {
-  return wait_for([&] { return look(clock).object()["status"] == status; }, patience);
-}
 
 class clockbound_agent : public testing::Test {
  protected:
@@ -134,36 +119,6 @@ TEST(clock_command, shows_nanoseconds_and_says_why_not) {
   EXPECT_EQ(words.code, 0);
   EXPECT_NE(words.out.find("declared: synchronized, 20"), std::string::npos) << words.out;
   EXPECT_NE(words.out.find("at most 5000.000 us"), std::string::npos) << words.out;
-}
-
-TEST(real_chronyd, is_believed_while_it_knows_the_time) {
-  cluster group{"1s"};
-  chrony daemons(group.folder());
-  const std::string udp = "chrony:" + daemons.udp();
-  ASSERT_TRUE(becomes(udp, "synchronized", 20s)) << look(udp).out << daemons.told();
-  EXPECT_TRUE(becomes("chrony:" + daemons.socket(), "synchronized", 5s))
-      << look("chrony:" + daemons.socket()).out;
-  agent& one = group.start("a", {"--clock", udp});
-  ASSERT_TRUE(group.wait_formed());
-
-  // Its server gone, it runs freely: the agent leads on, as the error is known to grow slowly.
-  std::size_t from = one.count();
-  daemons.stop_server();
-  ASSERT_NE(one.await("clock", clock_is("free_running"), 30s, from), nullptr);
-  EXPECT_TRUE(one.leads());
-  const json told = look(udp).object();  // of a command that has not seen it synchronized
-  EXPECT_EQ(told["status"], "unknown");
-  EXPECT_NE(told.value("text", "").find("has not reached its servers"), std::string::npos) << told;
-
-  from = one.count();
-  daemons.stop_follower();
-  const event* why = one.await("clock", clock_is("unknown"), 20s, from);
-  ASSERT_NE(why, nullptr);
-  EXPECT_NE(why->body.value("text", "").find("does not answer"), std::string::npos) << why->body;
-  EXPECT_NE(one.await("leadership", state_is("suspended"), 2s, from), nullptr);
-  const outcome gone = look(udp);
-  EXPECT_EQ(gone.code, 1);
-  EXPECT_NE(gone.err.find("Connection refused"), std::string::npos) << gone.err;
 }
 
 }  // namespace

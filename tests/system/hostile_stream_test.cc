@@ -3,6 +3,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -61,6 +62,20 @@ TEST_F(hostile_streams, who_opens_many_and_is_deaf_holds_only_so_much) {
   expect_unharmed(64 * mib);
   peer.reset();
   expect_streams();
+}
+
+// As many as there are handlers, of which one connection gets a share; they stand still.
+TEST_F(hostile_streams, one_peer_does_not_have_all_handlers) {
+  std::vector<hostile_peer> still;
+  for (int i = 0; i < 3; ++i) {
+    still.push_back(guest());
+    std::string batch;
+    for (std::uint64_t stream = 1; stream <= 100; ++stream)
+      batch += opening_of(stream);
+    EXPECT_TRUE(still.back().say_all(batch));
+    expect_streams();
+  }
+  expect_unharmed(64 * mib);
 }
 
 TEST_F(hostile_streams, windows_are_not_overdrawn) {

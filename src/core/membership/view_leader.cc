@@ -155,6 +155,8 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     return;
   }
   row_id_ = row->id;
+  if (phase_ == phase::leading && !ready_ && row->id.token < token_ && row->id > current_->id)
+    begin_anew();
   if (phase_ == phase::reading) {
     // The claim overwrites the row's token, which says how new the row was.
     auto seen = as_view(*row);
@@ -176,6 +178,27 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     return;
   }
   proceed(now, out);
+}
+
+// The store shows a later view than the one that this tenure wanted to begin from: it had lost
+// that, and a second failover to a copy that had not has brought it back.
+void view_leader::begin_anew() {
+  phase_ = phase::reading;
+  on_known_view(current_);
+  current_.reset();
+  row_view_.reset();
+  checks_.clear();
+}
+
+std::optional<removal_reason> view_leader::expelled() const {
+  if (current_->find(self_.incarnation) != nullptr || HEDGEROW_MUTANT(lead_though_removed))
+    return {};
+  for (const auto& r : current_->removed) {
+    if (r.incarnation == self_.incarnation) return r.reason;
+  }
+  // Long ago, then: the view has forgotten the reason.
+  const bool was_member = known_ && known_->find(self_.incarnation) != nullptr;
+  return was_member ? std::optional(removal_reason::silent) : std::nullopt;
 }
 
 // S3: a new leader starts from the last committed view. If the store may have lost that, then from
@@ -201,6 +224,12 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
   const bool newer = known_ && known_->id > row_view_->id && !known_->members.empty();
   if (newer) current_ = known_;
   if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();
+  if (const auto why = expelled()) {
+    view_effect::expelled told{current_, *why};
+    end();
+    out.emplace_back(std::move(told));
+    return;
+  }
   const member* holder = current_->find(self_.name);
   if (holder != nullptr && holder->incarnation != self_.incarnation) {
     phase_ = phase::checking_name;

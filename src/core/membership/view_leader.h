@@ -66,11 +66,17 @@ struct stand_back {
 struct deposed {
   fencing_token by = 0;
 };
+// The newest view shows that the group took this node for dead before its tenure, which is over, as
+// this life of the node is (S5): under its old incarnation it would come back from the dead.
+struct expelled {
+  view_ptr by;
+  removal_reason reason = removal_reason::silent;
+};
 struct alarm {
   std::string text;
 };
 using any = std::variant<submit, publish, verify, answer_join, name_taken, cut_off, beat,
-                         pull_views, stand_back, deposed, alarm>;
+                         pull_views, stand_back, deposed, expelled, alarm>;
 
 }  // namespace view_effect
 
@@ -141,6 +147,9 @@ class view_leader {
   void proceed(boot_time now, view_effects& out);
   void on_known_view(const view_ptr& v);
   void on_row(boot_time now, const std::optional<ports::view_row>& row, view_effects& out);
+  void begin_anew();
+  // Why the base has this node no more; nothing if it has, or never had.
+  std::optional<removal_reason> expelled() const;
   void choose_base(boot_time now, view_effects& out);
   void lead(boot_time now, view_effects& out);
   void weigh(boot_time now, view_effects& out);

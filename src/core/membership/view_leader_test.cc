@@ -191,6 +191,51 @@ TEST(view_leader, S3_after_a_change_of_epoch_the_greatest_view_of_store_and_memb
   EXPECT_EQ(s.row->epoch, "e2");
 }
 
+// It did not hear of it: it was cut off, and then was the first to find the lease free.
+TEST(view_leader, S5_a_leader_that_the_group_has_removed_begins_another_life) {
+  for (const bool remembered : {true, false}) {
+    view_stand s;
+    s.row = ports::view_row{{6, 9}, "e1", view_of({}, {2, 3})->members, {}};
+    if (remembered) s.row->removed = {{"m1", life(1), removal_reason::silent}};
+    s.begin(7, view_of({6, 8}, {1, 2, 3}));
+    s.reply_all();
+    ASSERT_EQ(s.noted<view_effect::expelled>().size(), 1U);
+    EXPECT_EQ(s.noted<view_effect::expelled>().front().by->id, (view_id{6, 9}));
+    EXPECT_FALSE(s.core.active());
+    EXPECT_FALSE(s.wake());
+    EXPECT_EQ(s.names(), (names{"m2", "m3"}));
+  }
+}
+
+TEST(view_leader, S5_one_that_was_never_a_member_is_no_evicted_one) {
+  view_stand s;
+  s.row = ports::view_row{{6, 9}, "e1", view_of({}, {2, 3})->members, {}};
+  s.begin(7, view_of({6, 9}, {2, 3}));
+  s.reply_all();
+  EXPECT_TRUE(s.noted<view_effect::expelled>().empty());
+  EXPECT_EQ(s.names(), (names{"m2", "m3", "m1"}));
+}
+
+// A first failover loses views, a second one, to a copy that had them, brings them back before this
+// tenure has committed anything.
+TEST(view_leader, S3_a_later_view_that_comes_back_before_the_first_commit_is_the_base) {
+  view_stand s;
+  s.row = ports::view_row{{5, 5}, "e1", view_of({}, {2, 3})->members, {}};
+  s.begin(7, nullptr, "e2");
+  s.reply();
+  s.reply();
+  s.tick(s.options.silence());  // nobody has told of a greater view
+  ASSERT_EQ(s.open.front().request.action, view_action::commit);
+  s.row = ports::view_row{{6, 9}, "e1", view_of({}, {2, 4})->members, {}};
+  s.reply();
+  EXPECT_EQ(s.open.front().request.action, view_action::claim);
+  s.reply();
+  s.tick(s.options.silence());
+  s.reply_all();
+  EXPECT_EQ(s.names(), (names{"m2", "m4", "m1"}));
+  EXPECT_EQ(s.core.current()->id, (view_id{7, 10}));
+}
+
 TEST(view_leader, S3_a_row_that_was_deleted_under_the_leader_is_written_again) {
   view_stand s;
   s.lead(7, {1, 2, 3});

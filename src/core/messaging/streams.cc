@@ -278,8 +278,9 @@ void streams::on_open(boot_time now, std::uint64_t connection, message::stream_o
   e.active = now;
   schedule(e);
   // The user first: what it refuses at once was never taken.
-  out.emplace_back(stream_effect::offered{
-      id, {what.kind, std::move(what.from), e.token, e.deadline, std::move(what.metadata)}});
+  out.emplace_back(stream_effect::offered{id,
+                                          {what.kind, std::move(what.from), e.token, e.deadline,
+                                           std::move(what.metadata), connection}});
   out.emplace_back(stream_effect::transmit{
       connection, message::stream_accept{what.stream, e.granted, e.token, with_.name}});
 }

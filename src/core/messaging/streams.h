@@ -51,6 +51,7 @@ struct stream_offer {
   fencing_token token = 0;
   boot_time deadline = boot_time::never();
   std::map<std::string, std::string> metadata;
+  std::uint64_t connection = 0;  // on which it came; local_acceptor: from this node itself
 };
 
 namespace stream_effect {

@@ -119,6 +119,7 @@ void client_engine::follow_next() {
   candidates_.pop_front();
   feed_ = ports_.transport.dial(dialled_, {}, dial_patience);
   feed_open_ = false;
+  feed_told_ = false;
 }
 
 void client_engine::send(core::call_id id, bytes payload, boot_time deadline) {
@@ -230,6 +231,11 @@ void client_engine::on_closed(ports::connection_id id, const std::string& why) {
       if (m.address != dialled_) candidates_.push_back(m.address);
     }
     feed_retry_ = now_.boot;
+    if (feed_told_) return;
+    // It would be so again at once.
+    problem_ = dialled_ + " ended the connection at once, as an agent does that has as many " +
+               "clients as it serves (" + std::to_string(limits::subscribers_max) + ")";
+    feed_retry_ = now_.boot + look_again;
   });
 }
 
@@ -257,8 +263,10 @@ void client_engine::on_message(ports::connection_id id, message::any&& what) {
     } else if (id != feed_) {
       return;
     } else if (const auto* v = std::get_if<message::view_push>(&what)) {
+      feed_told_ = true;
       accept(v->view);
     } else if (const auto* n = std::get_if<message::leader_news>(&what)) {
+      feed_told_ = true;
       accept(*n);
     }
   });

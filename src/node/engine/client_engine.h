@@ -102,6 +102,7 @@ class client_engine final : public ports::transport_listener, public stream_user
   boot_time armed_ = boot_time::never();
   ports::connection_id feed_ = 0;  // being dialled, or open
   bool feed_open_ = false;
+  bool feed_told_ = false;  // something came over it
   boot_time feed_retry_ = boot_time::never();
   std::deque<std::string> candidates_;
   std::string dialled_;

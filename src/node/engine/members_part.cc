@@ -86,6 +86,15 @@ void engine::state::carry_out(core::view_effect::deposed&& e) {
   lease_.stand_back(now_, "a later token leads", lease_effects_);
 }
 
+// The lease is released, not left to run out: nobody can lead under the old incarnation.
+void engine::state::carry_out(core::view_effect::expelled&& e) {
+  lease_.stand_back(now_, "evicted before it led", lease_effects_);
+  const bool inside = session_.inside();
+  session_.accept(now_.boot, e.by, session_effects_);
+  // A joiner that was let in, and out again, before it heard of either.
+  if (!inside) session_effects_.emplace_back(core::session_effect::evicted{e.reason});
+}
+
 void engine::state::carry_out(core::view_effect::alarm&& e) {
   say(severity::error, e.text);
 }

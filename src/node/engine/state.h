@@ -123,6 +123,7 @@ class engine::state {
   void carry_out(core::view_effect::pull_views&& e);
   void carry_out(core::view_effect::stand_back&& e);
   void carry_out(core::view_effect::deposed&& e);
+  void carry_out(core::view_effect::expelled&& e);
   void carry_out(core::view_effect::alarm&& e);
   void carry_out(core::session_effect::join&& e);
   void carry_out(core::session_effect::pull&& e);

@@ -37,13 +37,13 @@ void expect_words(const error& why, errc code, const std::string& words) {
 TEST(access, of_a_role_that_may_not_create_tables_needs_a_dba_once) {
   postgres_server server;
   expect_words(open_error(server.url("app")), errc::store_refused, "hedgerow store sql --role");
-  const auto none = read_group(to(server.url("app")), "workers");
+  const auto none = read_group(to(server.url("app")), "workers", seconds(5));
   ASSERT_FALSE(none);
   expect_words(none.error(), errc::store_unavailable, "no agent has run here yet");
   for (int again = 0; again < 2; ++again)
     ASSERT_EQ(server.psql("SET ROLE owner;" + setup_sql("app")), "");
   EXPECT_EQ(open_error(server.url("app")).message(), error().message());
-  EXPECT_TRUE(read_group(to(server.url("app")), "workers"));
+  EXPECT_TRUE(read_group(to(server.url("app")), "workers", seconds(5)));
   server.psql("REVOKE UPDATE ON hedgerow_view FROM app");
   expect_words(open_error(server.url("app")), errc::store_refused, "hedgerow_view");
   EXPECT_EQ(server.psql("SET ROLE app; DELETE FROM hedgerow_lease").find("error: 42501"), 0U)

@@ -84,7 +84,9 @@ failure explain(const PGresult& how) {
 }
 
 bool is_transient(std::string_view sqlstate) {
-  return sqlstate == "40001" || sqlstate == "40P01";
+  // Aurora DSQL has codes of its own for a conflict that its commit finds, in data or in the
+  // schema.
+  return sqlstate == "40001" || sqlstate == "40P01" || sqlstate == "OC000" || sqlstate == "OC001";
 }
 
 void connect_progress::see(const PGconn& conn) {

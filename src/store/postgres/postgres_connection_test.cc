@@ -219,6 +219,23 @@ TEST(postgres_connection, leaves_a_server_that_became_read_only) {
   })) << reply.error;
 }
 
+// The pooler tells new clients what its server said of itself when it was a primary.
+TEST(postgres_connection, leaves_a_pooler_whose_server_became_read_only) {
+  postgres_server first;
+  postgres_server second;
+  pgbouncer bouncer(first);
+  const std::string both = "postgres://owner:" + postgres_server::password("owner") +
+                           "@127.0.0.1:" + std::to_string(bouncer.port()) +
+                           ",127.0.0.1:" + std::to_string(second.port()) + "/app";
+  holder alice(both);
+  first.set("default_transaction_read_only", "on");
+  lease_reply reply;
+  EXPECT_TRUE(soon([&] {
+    reply = alice.execute(lease(lease_action::release, alice.epoch));
+    return reply.outcome == store_outcome::done && !reply.row;
+  })) << reply.error;
+}
+
 TEST(postgres_connection, sees_another_epoch_when_the_table_is_another) {
   postgres_server server;
   holder alice(server.url("owner"));

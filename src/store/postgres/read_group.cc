@@ -10,7 +10,6 @@
 namespace hedgerow::store::postgres {
 namespace {
 
-constexpr milliseconds patience{5000};
 constexpr int lease_fields = 13;
 
 // "SELECT a, b FROM …" -> "a, b", each with its table in front.
@@ -26,7 +25,8 @@ std::string columns_of(const std::string& select, const std::string& table) {
 
 }  // namespace
 
-result<group_snapshot> read_group(const target& from, std::string_view group) {
+result<group_snapshot> read_group(const target& from, std::string_view group,
+                                  nanoseconds patience) {
   const boot_time deadline = boot_now() + patience;
   session in(from);
   if (auto connected = in.connect(deadline); !connected) return tl::unexpected(connected.error());

@@ -11,7 +11,7 @@
 namespace hedgerow::store::postgres {
 
 // Both rows as of one moment; empty where the group has none yet. Connects, reads, and hangs up;
-// changes nothing. Blocks for at most about 5 s.
-result<group_snapshot> read_group(const target& from, std::string_view group);
+// changes nothing. Blocks for at most about `patience`.
+result<group_snapshot> read_group(const target& from, std::string_view group, nanoseconds patience);
 
 }  // namespace hedgerow::store::postgres

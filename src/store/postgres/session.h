@@ -39,6 +39,9 @@ class session {
   // Connected, and the server has not hung up, as far as this end knows without asking.
   bool alive();
   void close();
+  // The next connect begins with the address after the one that this is connected to: its server
+  // can't be written. Behind a pooler that is found out after the connect only.
+  void pass_over() { ++next_; }
 
   // The rows of one statement, which commits by itself. An error is surely not done if the server
   // says so; else its connection is closed.

@@ -24,12 +24,14 @@ result<std::vector<std::string>> check_settings(session& in, boot_time deadline)
   };
   if (is.integer(3) < oldest_version)
     return refuse("PostgreSQL 12 is the oldest that serves; upgrade the server");
-  if (is.boolean(4) || is.text(5) == "on")
+  if (is.boolean(4) || is.text(5) == "on") {
+    in.pass_over();
     return fail(
         errc::store_unavailable,
         fmt::format("the store {}: the server is a standby, or read-only; name the primary, "
                     "or all servers, in the URL",
                     in.name()));
+  }
   if (is.text(0) == "off")
     return refuse(
         fmt::format("synchronous_commit is off: a crash of the server may lose a lease "

@@ -36,9 +36,15 @@ std::unique_ptr<change_watch> change_watch::open(const std::filesystem::path& fi
     if (stop >= 0) ::close(stop);
     return nullptr;
   }
-  // std::make_unique could not see the constructor.
-  return std::unique_ptr<change_watch>(
-      new change_watch(events, stop, real.filename().native() + "-wal", std::move(on_change)));
+  try {
+    // std::make_unique could not see the constructor.
+    return std::unique_ptr<change_watch>(
+        new change_watch(events, stop, real.filename().native() + "-wal", std::move(on_change)));
+  } catch (const std::system_error&) {  // no thread
+    ::close(events);
+    ::close(stop);
+    return nullptr;
+  }
 }
 
 change_watch::change_watch(int events, int stop, std::string log_name,

@@ -1,5 +1,7 @@
 #include "store/sqlite/statement.h"
 
+#include <cerrno>
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
@@ -56,6 +58,15 @@ std::string_view advice(int code) {
   }
 }
 
+constexpr std::string_view no_descriptors =
+    "; no file descriptor is left: raise the limit of open files (ulimit -n, LimitNOFILE=)";
+
+bool lacks_descriptors(sqlite3* db, int code) {
+  if (db == nullptr || (code & 0xff) != SQLITE_CANTOPEN) return false;
+  const int number = sqlite3_system_errno(db);
+  return number == EMFILE || number == ENFILE;
+}
+
 std::string file_of(sqlite3* db) {
   const char* name = db == nullptr ? nullptr : sqlite3_db_filename(db, "main");
   return name == nullptr ? "the store" : fmt::format("the store {}", name);
@@ -68,7 +79,7 @@ std::string explain(sqlite3* db, int code, std::string_view file) {
                                                                             : sqlite3_errstr(code);
   return fmt::format("{}: {} (SQLite error {}){}",
                      file.empty() ? file_of(db) : fmt::format("the store {}", file), words, code,
-                     advice(code));
+                     lacks_descriptors(db, code) ? no_descriptors : advice(code));
 }
 
 sql_result<void> run_script(sqlite3* db, const char* sql) {

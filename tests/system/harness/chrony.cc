@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 
 #include <netinet/in.h>
 #include <pwd.h>
@@ -25,16 +26,34 @@ int free_udp_port() {
 
 }  // namespace
 
-chrony::chrony(const std::filesystem::path& folder)
-    : folder_(folder), command_port_(free_udp_port()) {
-  const std::string time_port = std::to_string(free_udp_port());
+chrony::chrony(std::filesystem::path folder, std::filesystem::path run_folder, int drift_ppm)
+    : folder_(std::move(folder)),
+      run_folder_(std::move(run_folder)),
+      drift_ppm_(drift_ppm),
+      time_port_(free_udp_port()),
+      command_port_(free_udp_port()) {
+  start_server();
+  start_follower();
+}
+
+std::string chrony::socket() const {
+  return (run_folder_.empty() ? folder_ : run_folder_ / "chrony") / "chronyd.sock";
+}
+
+void chrony::start_server() {
+  server_.reset();
   server_ = start("server", "local stratum 1\nallow 127.0.0.1\nbindaddress 127.0.0.1\nport " +
-                                time_port + "\ncmdport 0\nbindcmdaddress /\n");
-  follower_ = start("follower", "server 127.0.0.1 port " + time_port +
-                                    " minpoll -2 maxpoll -1 iburst\nport 0\nmaxclockerror 50\n"
-                                    "cmdport " +
-                                    std::to_string(command_port_) + "\nbindcmdaddress 127.0.0.1\n" +
-                                    "bindcmdaddress " + socket() + "\n");
+                                std::to_string(time_port_) + "\ncmdport 0\nbindcmdaddress /\n");
+}
+
+void chrony::start_follower() {
+  follower_.reset();
+  follower_ = start("follower",
+                    "server 127.0.0.1 port " + std::to_string(time_port_) +
+                        " minpoll -2 maxpoll -1 iburst\nport 0\nmaxclockerror " +
+                        std::to_string(drift_ppm_) + "\ncmdport " + std::to_string(command_port_) +
+                        "\nbindcmdaddress 127.0.0.1\n" + "bindcmdaddress " +
+                        (run_folder_.empty() ? socket() : "/run/chrony/chronyd.sock") + "\n");
 }
 
 std::unique_ptr<process> chrony::start(const std::string& name, const std::string& settings) const {
@@ -51,6 +70,7 @@ std::unique_ptr<process> chrony::start(const std::string& name, const std::strin
                     me != nullptr ? me->pw_name : "root",
                     "-f",
                     file};
+  with.run_folder = run_folder_;
   return std::make_unique<process>(std::move(with));
 }
 

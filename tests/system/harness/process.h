@@ -21,6 +21,7 @@ struct process_setup {
   std::optional<std::string> input;                // stdin; nothing is /dev/null
   bool stdin_closed = false;
   std::string network_namespace;  // by its name under /run/netns; empty is ours
+  std::string run_folder;         // what it sees as /run; empty is ours. Needs root
 };
 
 struct line {

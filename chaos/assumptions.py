@@ -1,0 +1,126 @@
+"""Controls: short runs in which one assumption of Hedgerow's is broken on purpose. The checker must
+see it: one that reports nothing here would report nothing anywhere.
+"""
+
+import signal
+import time
+from dataclasses import dataclass
+
+from hosts import Failed
+from run import DATABASE
+
+AGAIN = 3  # times that a control is tried within one run, as chance has a part in each
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Control:
+    """`rules` are beginnings of the rules of which one must be found broken."""
+    name: str
+    says: str
+    rules: tuple[str, ...]
+    breaks: object  # called with the run
+    flaw: str = ""
+    rates: str = ""
+    lease_ms: int = 1000
+
+
+CONTROLS: dict[str, Control] = {}
+
+
+def control(name: str, says: str, rules: tuple[str, ...], **more):
+    def register(breaks):
+        CONTROLS[name] = Control(name, says, rules, breaks, **more)
+        return breaks
+    return register
+
+
+def leader_of(run) -> str:
+    deadline = time.monotonic() + PATIENCE
+    while (name := run.watch.leader()) is None:
+        if time.monotonic() > deadline:
+            raise Failed("nobody leads")
+        time.sleep(0.02)
+    return name
+
+
+def another_leads(run, than: str, patience: float):
+    deadline = time.monotonic() + patience
+    while run.watch.leader() in (than, None) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def both(run, some: list[str], others: list[str]) -> list[tuple[str, str]]:
+    pairs = [(a, b) for a in some for b in others]
+    return pairs + [(b, a) for a, b in pairs]
+
+
+def parted(run, leader: str) -> tuple[str, list[tuple[str, str]]]:
+    """One follower, and what parts it from the rest: the leader keeps more than half of the group,
+    and so has no reason to stand back."""
+    lonely = next(name for name in run.names if name != leader)
+    return lonely, both(run, [lonely], [name for name in run.names if name != lonely])
+
+
+@control("clock_beyond_its_bound", "the leader's clock is slow by more than it claims, and a lease",
+         ("acts.",))
+def clock_beyond_its_bound(run):
+    leader = leader_of(run)
+    lonely, pairs = parted(run, leader)
+    run.clocks.hosts[leader].put(-3 * run.settings.lease_ms * 1_000_000)
+    time.sleep(0.4)  # until its daemon has sworn to it again, and it is trusted
+    # Only the lonely one reaches the database: it takes the lease when it is over by true time.
+    pairs += both(run, [name for name in run.names if name != lonely], [DATABASE])
+    run.network.cut(pairs)
+    time.sleep(4 * run.lease)
+    run.network.heal(pairs)
+
+
+@control("row_changed_by_hand", "the lease's row is overwritten by hand", ("acts.",), lease_ms=3000)
+def row_changed_by_hand(run):
+    leader = leader_of(run)
+    lonely, pairs = parted(run, leader)
+    pairs += both(run, [leader], [DATABASE])
+    with run.nemesis.claim(f"process {lonely}"):
+        run.workers[lonely].kill()
+        run.network.cut(pairs)
+        run.database.psql("UPDATE hedgerow_lease SET expires_us = 1")
+        run.workers[lonely].start()  # who is new looks at the row at once
+    another_leads(run, leader, 2 * run.lease)
+    time.sleep(0.5 * run.lease)
+    run.network.heal(pairs)
+
+
+@control("counter_without_fence", "the counter takes every token, and a leader is paused",
+         ("counter.",), flaw="unfenced")
+def counter_without_fence(run):
+    for _ in range(AGAIN):
+        leader = leader_of(run)
+        time.sleep(run.lease)  # it is in the midst of things
+        run.workers[leader].signal(signal.SIGSTOP)
+        another_leads(run, leader, 4 * run.lease)
+        time.sleep(0.5)  # for the next one to count
+        run.workers[leader].signal(signal.SIGCONT)
+
+
+@control("leadership_remembered", "a worker acts for a lease on what it was told once", ("acts.",),
+         flaw="remembers")
+def leadership_remembered(run):
+    for _ in range(AGAIN):
+        leader = leader_of(run)
+        pairs = both(run, [leader], [name for name in (*run.names, DATABASE) if name != leader])
+        run.network.cut(pairs)
+        another_leads(run, leader, 4 * run.lease)
+        time.sleep(run.lease)
+        run.network.heal(pairs)
+
+
+@control("unknown_told_as_not_executed", "a worker reports unknown outcomes as not executed",
+         ("calls.",), flaw="optimistic", rates="send=5")
+def unknown_told_as_not_executed(run):
+    for _ in range(AGAIN):
+        leader = leader_of(run)
+        pairs = [(leader, name) for name in run.names if name != leader]
+        run.network.cut(pairs)  # requests arrive, answers do not
+        time.sleep(2.5)
+        run.network.heal(pairs)
