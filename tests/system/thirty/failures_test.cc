@@ -121,13 +121,13 @@ TEST_F(failures, number_12_an_address_that_another_group_has_now_is_no_member) {
   agent& victim = *group.some_follower();
   const std::string address = victim.address();
   const std::string name = victim.name();
-  const std::size_t from = group.leader()->count();
+  agent& leader = *group.leader();  // before the other group has one, too
+  const std::size_t from = leader.count();
   group.kill(name);
   const std::string heard = group.folder() / "heard";
   agent& other = group.start(name, {"--group", "other", "--listen", address, "--on-broadcast",
                                     "cat >> " + heard, "--on-send", "cat >> " + heard});
   ASSERT_TRUE(wait_for([&] { return other.address() == address; }, 10s));
-  agent& leader = *group.leader();
   ASSERT_NE(leader.await("view", agent::without(name), 10s, from), nullptr);
   EXPECT_EQ(run_command({"broadcast", "secret", "--agent", leader.address()}).code, 0);
   EXPECT_EQ(leader.members().size(), 2u);
