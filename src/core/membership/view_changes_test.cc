@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "core/membership/view_leader.h"
 #include "core/membership/view_stand.h"
 #include "model/limits.h"
@@ -248,6 +249,58 @@ TEST(view_changes, J1_only_so_many_join_at_once) {
   s.reply_all();
   s.join(member_of(9999));
   EXPECT_EQ(s.noted<view_effect::answer_join>().back().reply.status, join_status::admitted);
+}
+
+// Answers the oldest statement, now and then so that nobody knows whether it was executed.
+void reply_or_lose(view_stand& s, base::random& dice) {
+  if (dice.chance(0.8)) {
+    s.reply();
+    return;
+  }
+  const auto lost = s.take();
+  if (dice.chance(0.5)) execute(s.row, lost.request);
+  s.answer(lost.id, {ports::store_outcome::unknown, false, {}, "lost"});
+}
+
+// The leader, and every member that is up, by their own word.
+void all_reach_all(view_stand& s) {
+  std::uint64_t nonce = 1;
+  for (const auto& b : s.noted<view_effect::beat>())
+    nonce = std::max(nonce, b.nonce);
+  std::vector<message::edge> edges;
+  const auto members = s.row->members;
+  for (const member& m : members)
+    edges.push_back({m.incarnation, edge_state::up});
+  s.act([&] { s.core.on_own_edges(s.now, edges, true, s.out); });
+  for (const member& by : members) {
+    if (by.state == member_state::up)
+      s.act([&] { s.core.on_report(s.now, by.incarnation, {nonce, {}, edges}, s.out); });
+  }
+}
+
+// Each comes once, at any moment: while a commit is under way, or nobody knows what became of it.
+TEST(view_changes, J1_of_a_hundred_that_join_none_is_lost) {
+  base::random dice(7);
+  view_stand s;
+  s.lead(7, {1});
+  constexpr std::uint64_t last = 101;
+  std::uint64_t next = 2;
+  std::size_t most = 1;
+  for (int i = 0; i < 20'000 && most < last; ++i) {
+    if (next <= last && dice.chance(0.3)) {
+      s.join(member_of(next));
+      const auto told = s.noted<view_effect::answer_join>().back();
+      if (told.joiner == life(next) && told.reply.status == join_status::admitted) ++next;
+    } else if (!s.open.empty()) {
+      reply_or_lose(s, dice);
+    }
+    s.tick(5ms);
+    const auto members = s.row->members;
+    ASSERT_GE(members.size(), most) << "somebody vanished";
+    most = members.size();
+    all_reach_all(s);
+  }
+  EXPECT_EQ(most, std::size_t{last});
 }
 
 TEST(view_changes, J2_a_leaver_is_seen_leaving_and_then_gone) {

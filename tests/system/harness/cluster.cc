@@ -146,6 +146,13 @@ std::vector<agent*> cluster::agents() {
   return all;
 }
 
+std::vector<agent*> cluster::everybody() {
+  std::vector<agent*> all = agents();
+  for (const auto& one : others_)
+    all.push_back(one.get());
+  return all;
+}
+
 std::string cluster::told() {
   std::string text;
   const auto add = [&text](agent& one) {

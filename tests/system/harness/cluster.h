@@ -66,6 +66,7 @@ class cluster {
   agent* leader();
   agent* some_follower();
   std::vector<agent*> agents();
+  std::vector<agent*> everybody();  // also who was forgotten, and who watches
   std::string told();  // everything, for a failed test
 
   // `hedgerow ARGUMENTS --store ...`.
