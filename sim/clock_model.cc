@@ -88,6 +88,9 @@ bounded_time clock_model::read_utc(host_clock& h) {
       break;
     case placement::late:
       break;
+    case placement::split:
+      after = (&h - hosts_.data()) % 2 == 0 ? width : 0;
+      break;
   }
   bounded_time t;
   const std::int64_t down = utc_at_start_us + now / microsecond;
@@ -110,6 +113,9 @@ reading clock_model::read(std::uint32_t host) {
 }
 
 void clock_model::start() {
+  const bool edge = with_.readings == placement::early || with_.readings == placement::late ||
+                    with_.readings == placement::split;
+  if (edge && with_.width_max_us > 0) world_.tally.hit(fault::clock_at_its_edge);
   if (with_.has(fault::clock_error_moved))
     for (std::uint32_t h = 0; h < hosts_.size(); ++h)
       plan_walk(h);

@@ -32,6 +32,7 @@ run_result course::run() {
   for (std::uint32_t s = 0; s < with_.nodes; ++s)
     world_.start_later(s, starting::same_name, random_.between(0, stagger));
   workload_.start();
+  world_.start_clients();
   k.plan(0, event_kind::sample);
   k.plan(0, event_kind::stage, 0, to_trouble);
   world_.run_until(length_);
@@ -49,7 +50,8 @@ run_result course::run() {
           world_.node_nanoseconds(),
           world_.calls().replies(),
           world_.calls().unknowns(),
-          k.tally};
+          k.tally,
+          base::probe_counts};
 }
 
 void course::on_script(const event& e) {
@@ -197,6 +199,9 @@ std::string course::missing() {
 std::string course::open_stream() {
   for (const process* p : world_.live()) {
     if (p->running() && p->streams().open() > 0) return p->streams().state();
+  }
+  for (const client* c : world_.clients()) {
+    if (c->streams().open() > 0) return c->streams().state();
   }
   return {};
 }

@@ -23,6 +23,7 @@ struct run_result {
   std::uint64_t replies = 0;
   std::uint64_t unknowns = 0;
   sim::tally tally;
+  probe_tally probes{};
 };
 
 class course {

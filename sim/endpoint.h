@@ -13,6 +13,13 @@
 namespace hedgerow::sim {
 
 struct endpoint {
+  endpoint() = default;
+  endpoint(const endpoint&) = delete;
+  endpoint& operator=(const endpoint&) = delete;
+  virtual ~endpoint() = default;
+  // An event that reached it while it runs.
+  virtual void take(const event& /*e*/) {}
+
   std::uint32_t id = 0;    // of this process life; never reused
   std::uint32_t slot = 0;  // its host and address
   bool alive = true;

@@ -53,6 +53,10 @@ enum class event_kind : std::uint8_t {
   // To a process' users of streams.
   stream_open,  // one opens some
   stream_turn,  // a: end; its user does something
+  // To a client that is no member.
+  client_look,  // addresses of nodes have come
+  client_work,  // its user calls
+  client_turn,  // one starts, or ends
   // To the checker.
   stream_check,  // a: stream, b: its end
   count
@@ -73,6 +77,9 @@ constexpr bool is_lock(event_kind k) {
 }
 constexpr bool is_stream(event_kind k) {
   return k == event_kind::stream_open || k == event_kind::stream_turn;
+}
+constexpr bool is_client(event_kind k) {
+  return k == event_kind::client_look || k == event_kind::client_work;
 }
 // The models' own steps. What a connection brings passes the network before its process.
 constexpr bool is_network_step(event_kind k) {

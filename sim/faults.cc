@@ -7,25 +7,14 @@ namespace {
 
 // Those that strike by themselves; the others are chances of single events, or follow from these.
 constexpr fault striking[] = {
-    fault::kill,
-    fault::power_loss,
-    fault::reboot,
-    fault::graceful_stop,
-    fault::address_reuse,
-    fault::twin_name,
-    fault::pause,
-    fault::cut_pair,
-    fault::cut_one_way,
-    fault::cut_group,
-    fault::break_both_ends,
-    fault::break_one_end,
-    fault::store_outage,
-    fault::store_frozen_for_one,
-    fault::store_promoted,
-    fault::lease_row_deleted,
-    fault::clock_unknown,
-    fault::clock_disrupted,
-    fault::clock_wide,
+    fault::kill,           fault::power_loss,      fault::reboot,
+    fault::graceful_stop,  fault::kill_all,        fault::address_reuse,
+    fault::twin_name,      fault::pause,           fault::cut_pair,
+    fault::cut_one_way,    fault::cut_group,       fault::break_both_ends,
+    fault::break_one_end,  fault::store_outage,    fault::store_frozen_for_one,
+    fault::store_full,     fault::store_old_copy,  fault::store_truncated,
+    fault::store_restored, fault::store_promoted,  fault::lease_row_deleted,
+    fault::clock_unknown,  fault::clock_disrupted, fault::clock_wide,
 };
 
 }  // namespace
@@ -90,6 +79,8 @@ true_time faults::how_long() {
 void faults::strike(fault kind) {
   if (kind == fault::reboot) {
     if (random_.chance(0.3)) world_.reboot();
+  } else if (kind == fault::kill_all) {
+    if (random_.chance(0.3)) kill_all();
   } else if (kind <= fault::graceful_stop || kind == fault::address_reuse) {
     end_life(kind);
   } else if (kind == fault::twin_name) {
@@ -136,9 +127,21 @@ void faults::end_life(fault kind) {
   world_.start_later(slot, as, away);
 }
 
-// The last slot is kept for a process that takes another's name.
+// Some are back at once, others later; nobody is left who knows anything.
+void faults::kill_all() {
+  world_.core().tally.hit(fault::kill_all);
+  for (process* p : world_.live()) {
+    const std::uint32_t slot = p->slot;
+    world_.kill(*p);
+    world_.core().tally.hit(fault::restart);
+    world_.start_later(slot, starting::same_name,
+                       random_.chance(0.7) ? random_.between(0, 300 * millisecond) : how_long());
+  }
+}
+
+// One slot is kept for a process that takes another's name.
 void faults::add_twin() {
-  const std::uint32_t spare = world_.slots() - 1;
+  const std::uint32_t spare = with_.nodes;
   if (process* p = world_.live_at(spare)) {
     world_.kill(*p);
   } else {
@@ -208,13 +211,18 @@ void faults::hurt_store(fault kind) {
       k.trace.say(k.now, "store: frozen for host " + std::to_string(p->slot) + " for " +
                              std::to_string((until - k.now) / millisecond) + " ms");
     world_.store().freeze(p->slot, until);
+  } else if (kind == fault::store_full) {
+    world_.store().fill(until);
+  } else if (kind == fault::store_old_copy) {
+    show_old_copies(until);
   } else if (kind == fault::store_promoted) {
     promote();
+  } else if (kind == fault::store_restored) {
+    restore();
+  } else if (kind == fault::store_truncated) {
+    if (deletes_now()) world_.store().truncate();
   } else if (kind == fault::lease_row_deleted) {
-    // R8 stands for itself: not beside another loss.
-    const true_time apart = 3 * with_.lease() + 4 * with_.max_error();
-    if (k.now - std::max(lost_commits_at_, deleted_at_) < apart || !random_.chance(0.5)) return;
-    deleted_at_ = k.now;
+    if (!deletes_now()) return;
     const auto locks = with_.locks;
     const auto which = locks == 0 ? 0 : static_cast<std::uint32_t>(random_.below(locks + 1));
     if (which < locks) {
@@ -223,6 +231,23 @@ void faults::hurt_store(fault kind) {
       world_.store().delete_lease_row();
     }
   }
+}
+
+// R8 stands for itself: not beside another loss.
+bool faults::deletes_now() {
+  const true_time now = world_.core().now;
+  const true_time apart = 3 * with_.lease() + 4 * with_.max_error();
+  if (now - std::max(lost_commits_at_, deleted_at_) < apart || !random_.chance(0.5)) return false;
+  deleted_at_ = now;
+  return true;
+}
+
+// A dump is older than what a replica lacks; it may be of before there was a row.
+void faults::restore() {
+  auto& k = world_.core();
+  if (!deletes_now()) return;
+  lost_commits_at_ = k.now;
+  world_.store().restore(k.now - random_.between(0, 20 * with_.lease()));
 }
 
 void faults::promote() {
@@ -239,6 +264,13 @@ void faults::promote() {
                                    ? std::min(lease_as_of, k.now)
                                    : k.now - back(fault::view_row_rolled_back);
   world_.store().promote(lease_as_of, view_as_of);
+  if (with_.has(fault::store_old_copy) && random_.chance(0.5)) show_old_copies(k.now + how_long());
+}
+
+void faults::show_old_copies(true_time until) {
+  for (std::uint32_t s = 0; s < world_.slots(); ++s) {
+    if (random_.chance(0.5)) world_.store().show_old_copy(s, until);
+  }
 }
 
 void faults::hurt_clock(fault kind) {

@@ -24,9 +24,13 @@ class faults {
   process* victim();
   true_time how_long();
   void end_life(fault kind);
+  void kill_all();
   void cut(fault kind);
   void hurt_store(fault kind);
   void promote();
+  void restore();
+  void show_old_copies(true_time until);
+  bool deletes_now();
   void hurt_clock(fault kind);
   void add_twin();
 

@@ -8,7 +8,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "sim/report.h"
 #include "sim/workers.h"
@@ -44,9 +43,9 @@ constexpr const char* description =
     "  hedgerow-sim --seed 42 --log       the same with every statement and message\n"
     "  hedgerow-sim --directed            the schedules that no random search finds\n"
     "  hedgerow-sim --mutants             removes one rule at a time: does a checker see it?\n\n"
-    "Exit code: 0 well, 1 a violation (or a surviving mutant), 2 usage, 3 a kind of fault was "
-    "never\n"
-    "hit. docs/testing.md explains what is printed.";
+    "Exit code: 0 well, 1 a violation (or a surviving mutant), 2 usage, 3 a kind of fault or a "
+    "probe\n"
+    "was never hit. docs/testing.md explains what is printed.";
 
 std::vector<directed_result> play_directed(bool log) {
   std::vector<directed_result> results;
@@ -108,12 +107,10 @@ int run_sweep(const wishes& w) {
   }
   print_sweep(r, directed, wall.count(), w.json);
   if (!r.failures.empty() || any_failed(directed)) return violated;
-  return kinds_missed(r).empty() ? all_well : blind;
+  return kinds_missed(r).empty() && probes_missed(r).empty() ? all_well : blind;
 }
 
-int run_all_mutants(const wishes& w, char** argv) {
-#ifdef HEDGEROW_MUTANTS
-  static_cast<void>(argv);
+int run_all_mutants(const wishes& w) {
   const auto results = run_mutants(
       {w.mutant_seeds, static_cast<true_time>(w.mutant_minutes) * 60 * second, w.jobs, w.mutant});
   if (results.empty()) {
@@ -126,17 +123,6 @@ int run_all_mutants(const wishes& w, char** argv) {
     if (!r.killed) return violated;
   }
   return all_well;
-#else
-  static_cast<void>(w);
-  // The mutants live in a program of their own, beside this one.
-  std::array<char, 4096> self{};
-  const auto size = readlink("/proc/self/exe", self.data(), self.size() - 1);
-  const std::string other =
-      std::string(self.data(), size > 0 ? static_cast<std::size_t>(size) : 0) + "-mutants";
-  execv(other.c_str(), argv);
-  fmt::print(stderr, "hedgerow-sim: {} is missing; build the target hedgerow_sim_mutants\n", other);
-  return usage;
-#endif
 }
 
 }  // namespace
@@ -168,7 +154,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? all_well : usage;
   }
-  if (w.mutants) return run_all_mutants(w, argv);
+  if (w.mutants) return run_all_mutants(w);
   if (seed->count() > 0) return run_one(w);
   if (w.twice) return run_twice(w);
   if (w.directed) {

@@ -29,7 +29,7 @@ struct mutant_result {
 // The rule that a mutant removes.
 std::string_view rule_of(base::mutant planted);
 
-// In the order of the enumeration. Only in the program that is compiled with HEDGEROW_MUTANTS.
+// In the order of the enumeration.
 std::vector<mutant_result> run_mutants(const mutant_wishes& wishes);
 
 }  // namespace hedgerow::sim

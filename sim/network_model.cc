@@ -106,7 +106,7 @@ std::uint64_t network_model::keep(const message::any& what) {
 void network_model::assume(endpoint& who, const ports::peer& self) {
   close_all_of(who, true);
   who.self = self;
-  who.listening = true;
+  who.listening = self.role == ports::peer_role::member;
   for (std::uint32_t s = 0; s < with_.slots; ++s)
     if (s != who.slot) paths_.disturb(who.slot, s, world_.now);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,7 +42,8 @@ process::process(surroundings around, std::uint32_t number, std::uint32_t on_slo
   store_news = engine_.get();
   handler_news = engine_.get();
   cell = &engine_->cell();
-  streams_ = std::make_unique<stream_users>(in_.streams, *this, *engine_);
+  streams_ = std::make_unique<stream_users>(in_.streams, *this, *engine_,
+                                            [this] { return engine_->view(); });
 }
 
 void process::say(detail level, const std::string& text) {
@@ -104,6 +106,8 @@ void process::on_stream_finished(core::stream_id stream) {
 }
 
 void process::settle() {
+  if (removed_as_ && std::exchange(removed_as_, {}) == self.incarnation)
+    in_.world.violated("views", fmt::format("p{} goes on as who was removed", id));
   in_.streams.windows.settle();
   in_.acts.on_cell(id, self.incarnation, engine_->cell());
   for (const auto& one : locks_)
@@ -225,6 +229,8 @@ void process::on_view(const view_change& change) {
   if (in_.world.trace.wants(detail::transitions))
     say(detail::transitions, "sees " + describe(*change.current));
   in_.views.on_seen(id, self.incarnation, *change.current);
+  for (const auto& r : change.removed)
+    if (r.incarnation == self.incarnation && !stopping_ && !failed_) removed_as_ = r.incarnation;
 }
 
 void process::on_leadership(leadership_state state, fencing_token token) {

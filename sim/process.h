@@ -3,6 +3,7 @@
 // checkers.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,8 +69,7 @@ class process final : public endpoint,
   const std::vector<std::unique_ptr<lock_client>>& locks() const { return locks_; }
   const stream_users& streams() const { return *streams_; }
 
-  // An event that reached it while it runs.
-  void take(const event& e);
+  void take(const event& e) override;
   // The engine has done something: the checkers look at its cell.
   void settle();
   void act_if_leading();
@@ -137,6 +137,7 @@ class process final : public endpoint,
   leadership_state told_state_ = leadership_state::following;
   fencing_token told_token_ = 0;
   fencing_token lost_token_ = 0;
+  std::optional<hedgerow::incarnation> removed_as_;  // S5: and must be somebody else now
   // One wake-up in the queue is enough: an earlier one is planned again when it fires.
   true_time wake_wanted_ = forever;
   true_time wake_planned_ = forever;

@@ -1,5 +1,7 @@
 #include "sim/report.h"
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 
@@ -13,6 +15,31 @@ namespace {
 
 // A sweep of fewer may miss a rare kind by chance.
 constexpr std::uint64_t seeds_for_all_kinds = 200;
+constexpr std::uint64_t seeds_for_most_probes = 1000;
+constexpr std::uint64_t seeds_for_all_probes = 20'000;
+
+// Passed by less than one seed in forty: only long sweeps must pass them.
+constexpr auto rare_probes = std::to_array<std::string_view>({
+    "client_told_of_past_leader",
+    "evidence_verdict_waited_long_enough",
+    "lease_evicted_while_held",
+    "lease_repin_forbidden",
+    "lease_row_older_than_release",
+    "stream_offered_to_no_member",
+    "verdict_by_loss_of_a_voice",
+    "view_base_newer_than_row",
+    "view_claim_refused",
+    "view_deposed_by_row",
+    "view_number_on_another_list",
+    "view_refused_one_lives",
+    "view_row_vanished",
+    "view_row_went_back",
+});
+
+bool is_rare(std::size_t probe) {
+  const auto name = base::probe_names.at(probe);
+  return std::find(rare_probes.begin(), rare_probes.end(), name) != rare_probes.end();
+}
 
 double hours(std::uint64_t ns) {
   return static_cast<double>(ns) / 3.6e12;
@@ -27,11 +54,15 @@ nlohmann::json as_json(const sweep_result& r, double wall_seconds) {
                    {"replies", r.replies},
                    {"unknown_outcomes", r.unknowns},
                    {"trace_hash", fmt::format("{:016x}", r.hash)},
-                   {"kinds_missed", kinds_missed(r)}};
+                   {"kinds_missed", kinds_missed(r)},
+                   {"probes_missed", probes_missed(r)}};
   for (std::size_t i = 0; i < fault_kinds; ++i) {
     const auto kind = static_cast<fault>(i);
     j["faults"][std::string(to_string(kind))] = r.tally.of(kind);
   }
+  for (std::size_t i = 0; i < base::probes; ++i)
+    j["probes"][std::string(base::probe_names.at(i))] = {{"passed", r.probes.at(i)},
+                                                         {"seeds", r.probe_seeds.at(i)}};
   j["failures"] = nlohmann::json::array();
   for (const auto& f : r.failures)
     j["failures"].push_back({{"seed", f.seed}, {"checker", f.checker}, {"text", f.text}});
@@ -46,6 +77,15 @@ std::vector<std::string> kinds_missed(const sweep_result& r) {
   for (std::size_t i = 0; i < fault_kinds; ++i) {
     const auto kind = static_cast<fault>(i);
     if (r.tally.of(kind) == 0) missed.emplace_back(to_string(kind));
+  }
+  return missed;
+}
+
+std::vector<std::string> probes_missed(const sweep_result& r) {
+  std::vector<std::string> missed;
+  for (std::size_t i = 0; i < base::probes; ++i) {
+    const auto enough = is_rare(i) ? seeds_for_all_probes : seeds_for_most_probes;
+    if (r.seeds >= enough && r.probes.at(i) == 0) missed.emplace_back(base::probe_names.at(i));
   }
   return missed;
 }
@@ -72,6 +112,10 @@ void print_sweep(const sweep_result& r, const std::vector<directed_result>& dire
     const auto kind = static_cast<fault>(i);
     fmt::print("{}{:<26}{:>10}", i % 3 == 0 ? "\n  " : "  ", to_string(kind), r.tally.of(kind));
   }
+  fmt::print("\n\nprobes, and the seeds that passed them");
+  for (std::size_t i = 0; i < base::probes; ++i)
+    fmt::print("{}{:<40}{:>10}{:>8}", i % 2 == 0 ? "\n  " : "  ", base::probe_names.at(i),
+               r.probes.at(i), r.probe_seeds.at(i));
   fmt::print(
       "\n\n{} seeds, {} failed; {} events, {} messages, {:.1f} simulated node-hours; {} replies, "
       "{} "
@@ -80,6 +124,8 @@ void print_sweep(const sweep_result& r, const std::vector<directed_result>& dire
       wall_seconds);
   for (const auto& kind : kinds_missed(r))
     fmt::print("never hit: {}: the simulator is blind there\n", kind);
+  for (const auto& probe : probes_missed(r))
+    fmt::print("never passed: {}: no run tests that path\n", probe);
 }
 
 void print_failure(const failed_seed& f, true_time length) {

@@ -24,6 +24,7 @@ void tell_last_words(int signal) {
 }  // namespace
 
 told_run run_seed(std::uint64_t seed, const run_wishes& wishes) {
+  base::probe_counts = {};
   world in(draw_swarm(seed));
   auto& k = in.core();
   k.trace.words(wishes.words, wishes.up_to);

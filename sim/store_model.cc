@@ -23,6 +23,7 @@ store_model::store_model(kernel& world, const swarm& with, router& processes,
       processes_(processes),
       watcher_(watcher),
       random_(base::mix(with.seed ^ 0x5702eULL)),
+      old_copy_until_(with.slots, 0),
       frozen_until_(with.slots, 0),
       lease_frozen_until_(with.slots, 0),
       locks_(with.locks) {
@@ -46,6 +47,7 @@ void store_model::change_epoch() {
 void store_model::set_epoch(const std::string& clock_epoch) {
   clock_epoch_ = clock_epoch;
   ++primary_;
+  old_.reset();  // of a boot that is over
   change_epoch();
 }
 
@@ -160,6 +162,7 @@ void store_model::begin(std::uint64_t index) {
       world_.tally.hit(fault::store_late);
       until_executed = random_.between(with_.lease() / 4, 3 * with_.lease());
     }
+    s.conflicts = chance_ppm(random_, with_.conflict);
     if (s.told_nothing) world_.tally.hit(fault::store_silent);
     if (s.told_unknown) {
       world_.tally.hit(s.executes ? fault::store_unknown : fault::store_unknown_lost);
@@ -178,6 +181,17 @@ void store_model::execute(std::uint64_t index) {
     // It had begun on a primary that is no more.
     if (!s.told_unknown && !s.told_nothing && random_.chance(0.5))
       fail(index, store_outcome::unknown, random_.between(0, with_.statement.most));
+    return;
+  }
+  if (fails_instead(s)) {
+    if (!s.told_unknown && !s.told_nothing)
+      fail(index, store_outcome::failed, random_.between(0, with_.statement.most));
+    return;
+  }
+  if (at_old_copy(s)) {
+    read_old_copy(s);
+    if (!s.told_unknown && !s.told_nothing)
+      answer(index, random_.between(with_.statement.least, with_.statement.most));
     return;
   }
   ++executed_;
@@ -199,6 +213,40 @@ void store_model::execute(std::uint64_t index) {
   }
   if (s.told_unknown || s.told_nothing) return;
   answer(index, random_.between(with_.statement.least, with_.statement.most));
+}
+
+bool store_model::writes(const statement& s) const {
+  const auto* lease = std::get_if<ports::lease_request>(&s.request);
+  return lease != nullptr
+             ? lease->action != ports::lease_action::read
+             : std::get<ports::view_request>(s.request).action != ports::view_action::read;
+}
+
+bool store_model::at_old_copy(const statement& s) const {
+  return old_ && world_.now < old_copy_until_[s.slot];
+}
+
+// The server says ERROR, and nothing has happened.
+bool store_model::fails_instead(const statement& s) {
+  if (s.conflicts) {
+    world_.tally.hit(fault::store_conflict);
+    return true;
+  }
+  if (!writes(s)) return false;
+  if (world_.now < full_until_) {
+    world_.tally.hit(fault::store_full);
+    return true;
+  }
+  return at_old_copy(s);
+}
+
+void store_model::read_old_copy(statement& s) {
+  world_.tally.hit(fault::store_old_copy);
+  if (const auto* lease = std::get_if<ports::lease_request>(&s.request)) {
+    s.lease_reply = (s.lock ? old_locks_[s.lock->lock] : *old_).execute(*lease);
+  } else {
+    s.view_reply = old_->execute(std::get<ports::view_request>(s.request));
+  }
 }
 
 void store_model::execute_lease(statement& s) {
@@ -280,10 +328,26 @@ void store_model::remember_view() {
 }
 
 void store_model::promote(true_time lease_as_of, true_time view_as_of) {
+  old_ = rows_;
+  old_locks_.clear();
+  for (const auto& one : locks_)
+    old_locks_.push_back(one.rows);
   ++promotions_;
   ++primary_;
-  change_epoch();
   world_.tally.hit(fault::store_promoted);
+  rewind_all(lease_as_of, view_as_of, "promoted");
+}
+
+void store_model::restore(true_time as_of) {
+  ++promotions_;
+  world_.tally.hit(fault::store_restored);
+  rewind_all(as_of, as_of, "restored");
+}
+
+void store_model::rewind_all(true_time lease_as_of, true_time view_as_of, std::string_view what) {
+  change_epoch();
+  if (view_as_of < rewound_at_) watcher_.on_view_history_lost();
+  rewound_at_ = world_.now;
   const auto rewind = [](auto& states, auto& row, true_time t) {
     auto then = states.rbegin();
     while (std::next(then) != states.rend() && then->since > t)
@@ -306,8 +370,32 @@ void store_model::promote(true_time lease_as_of, true_time view_as_of) {
     remember_view();
   }
   if (world_.trace.wants(detail::transitions))
-    world_.trace.say(world_.now, fmt::format("store: promoted, epoch {}, {}, {}", rows_.epoch,
+    world_.trace.say(world_.now, fmt::format("store: {}, epoch {}, {}, {}", what, rows_.epoch,
                                              describe(rows_.lease), describe(rows_.view)));
+}
+
+void store_model::truncate() {
+  if (!rows_.lease && !rows_.view) return;
+  rows_.lease.reset();
+  rows_.view.reset();
+  rewound_at_ = world_.now;
+  watcher_.on_view_history_lost();
+  remember_lease();
+  remember_view();
+  world_.tally.hit(fault::store_truncated);
+  if (world_.trace.wants(detail::transitions)) world_.trace.say(world_.now, "store: truncated");
+}
+
+void store_model::fill(true_time until) {
+  full_until_ = std::max(full_until_, until);
+  if (world_.trace.wants(detail::transitions)) world_.trace.say(world_.now, "store: full");
+}
+
+void store_model::show_old_copy(std::uint32_t slot, true_time until) {
+  if (!old_) return;
+  old_copy_until_[slot] = std::max(old_copy_until_[slot], until);
+  if (world_.trace.wants(detail::transitions))
+    world_.trace.say(world_.now, fmt::format("store: host {} reads epoch {}", slot, old_->epoch));
 }
 
 void store_model::delete_lease_row() {
@@ -349,6 +437,8 @@ void store_model::freeze_all(true_time until, bool refuses) {
 void store_model::heal() {
   healed_ = true;
   frozen_all_until_ = world_.now;
+  full_until_ = world_.now;
+  std::fill(old_copy_until_.begin(), old_copy_until_.end(), world_.now);
   for (std::uint32_t s = 0; s < with_.slots; ++s)
     thaw(s);
 }

@@ -38,6 +38,8 @@ class store_watcher {
   virtual void on_view_executed(std::uint64_t number, const ports::view_request& request,
                                 const std::optional<ports::view_row>& before,
                                 const ports::view_reply& reply) = 0;
+  // The view row is gone, or is one of a history that an earlier restore or promotion gave up.
+  virtual void on_view_history_lost() = 0;
   // Answered, or given up: the process' view lane is free again.
   virtual void on_view_settled(std::uint32_t process) = 0;
 };
@@ -57,7 +59,18 @@ class store_model {
   void set_epoch(const std::string& clock_epoch);
   // A replica of an earlier state takes over: each row as it was at its time.
   void promote(true_time lease_as_of, true_time view_as_of);
+  // All rows are replaced by those of a dump, in another table; nobody is disconnected, and what
+  // has begun runs on the new rows.
+  void restore(true_time as_of);
+  // Before then no write succeeds, and each says so.
+  void fill(true_time until);
+  // Before then this slot reads what the former primary has, under its epoch; writes fail there.
+  // Nothing before the first promotion. One that takes writes is out of what can be safe: the
+  // holder could go on there.
+  void show_old_copy(std::uint32_t slot, true_time until);
   void delete_lease_row();
+  // Both rows of the group.
+  void truncate();
   void delete_lock_row(std::uint32_t lock);
   // Nothing begins for this slot (or for all) before then; what was begun is answered then.
   void freeze(std::uint32_t slot, true_time until);
@@ -90,6 +103,7 @@ class store_model {
     bool executes = true;
     bool told_unknown = false;
     bool told_nothing = false;
+    bool conflicts = false;
     std::variant<ports::lease_request, ports::view_request> request;
     ports::lease_reply lease_reply;
     ports::view_reply view_reply;
@@ -116,6 +130,11 @@ class store_model {
   void fail(std::uint64_t index, ports::store_outcome how, true_time after);
   void change_epoch();
   void execute_lease(statement& s);
+  bool writes(const statement& s) const;
+  bool fails_instead(const statement& s);
+  bool at_old_copy(const statement& s) const;
+  void read_old_copy(statement& s);
+  void rewind_all(true_time lease_as_of, true_time view_as_of, std::string_view what);
   void remember_lease();
   void remember_lock(lock_table& one);
   void remember_view();
@@ -135,6 +154,12 @@ class store_model {
   bool healed_ = false;
   bool refuses_ = false;
   true_time frozen_all_until_ = 0;
+  true_time full_until_ = 0;
+  std::vector<true_time> old_copy_until_;  // by slot
+  // The former primary's, once there was another.
+  true_time rewound_at_ = 0;
+  std::optional<store_rows> old_;
+  std::vector<store_rows> old_locks_;
   std::vector<true_time> frozen_until_;
   std::vector<true_time> lease_frozen_until_;
   std::deque<past<ports::lease_row>> lease_past_;

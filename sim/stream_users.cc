@@ -19,8 +19,13 @@ constexpr true_time idle_gap = 300 * millisecond;
 
 }  // namespace
 
-stream_users::stream_users(stream_world& in, const endpoint& at, engine::engine& node)
-    : in_(in), at_(at), node_(node), random_(base::mix(in.with.seed ^ (0x57ea0000ULL + at.id))) {}
+stream_users::stream_users(stream_world& in, const endpoint& at, engine::stream_user& node,
+                           std::function<view_ptr()> view)
+    : in_(in),
+      at_(at),
+      node_(node),
+      view_(std::move(view)),
+      random_(base::mix(in.with.seed ^ (0x57ea0000ULL + at.id))) {}
 
 void stream_users::start() {
   if (!in_.with.streams) return;
@@ -53,7 +58,7 @@ void stream_users::open_some() {
     return;
   }
   // The view may change meanwhile: ends of streams can be told within these calls.
-  const auto view = node_.view();
+  const auto view = view_();
   std::size_t count = 0;
   for (const auto& m : view->members) {
     if (count >= 4 || random_.chance(0.3)) continue;
@@ -78,8 +83,9 @@ void stream_users::open_one(request_kind kind, const std::optional<core::target>
   }
   if (random_.chance(0.2)) what.idle = nanoseconds{random_.between(10 * millisecond, lease)};
   const auto id = node_.next_stream();
-  const auto number = in_.checker.begin(
-      at_.id, id, kind, in_.clocks.when_boot(at_.slot, what.opening_deadline), over_by);
+  const auto number =
+      in_.checker.begin(at_.id, id, kind, in_.clocks.when_boot(at_.slot, what.opening_deadline),
+                        over_by, what.idle.count());
   what.metadata[streams_checker::number_key] = std::to_string(number);
   if (k.trace.wants(detail::statements))
     k.trace.say(k.now, fmt::format("p{} opens stream {} as {}", at_.id, number, id));
@@ -240,6 +246,7 @@ void stream_users::on_taken(core::stream_id id, std::size_t bytes) {
     return;
   }
   at->second.waiting -= bytes;
+  in_.checker.on_taken(at_.id, id);
 }
 
 void stream_users::on_acknowledged(core::stream_id id, std::uint64_t messages) {

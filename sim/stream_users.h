@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,7 +32,9 @@ struct stream_world {
 
 class stream_users {
  public:
-  stream_users(stream_world& in, const endpoint& at, engine::engine& node);
+  // `view`: as the owner of `node` knows it.
+  stream_users(stream_world& in, const endpoint& at, engine::stream_user& node,
+               std::function<view_ptr()> view);
 
   void start();
   void take(const event& e);  // stream_open, stream_turn
@@ -83,7 +86,8 @@ class stream_users {
 
   stream_world& in_;
   const endpoint& at_;
-  engine::engine& node_;
+  engine::stream_user& node_;
+  std::function<view_ptr()> view_;
   base::random random_;
   std::map<core::stream_id, user> ends_;
 };

@@ -171,6 +171,27 @@ TEST_F(streams, no_end_at_the_deadline_is_seen_on_both_sides) {
   EXPECT_TRUE(violated());
 }
 
+TEST_F(streams, an_idle_limit_is_judged_neither_early_nor_late) {
+  constexpr core::stream_id idler = 21;
+  number_ = checker_.begin(0, idler, message::request_kind::broadcast, 3 * second, forever, second);
+  auto what = offer();
+  what.kind = message::request_kind::broadcast;
+  checker_.on_offered(1, 22, what, forever);
+  checker_.on_open(0, idler, "bob", token);
+  world_.now = second;
+  checker_.on_taken(0, idler);
+  world_.now = 2400 * millisecond;
+  checker_.on_check({number_, 0});
+  EXPECT_FALSE(violated());
+  world_.now = 2600 * millisecond;
+  checker_.on_check({number_, 0});
+  EXPECT_TRUE(violated());
+  world_.failure.reset();
+  checker_.on_taken(0, idler);
+  checker_.on_end(0, idler, {fail(errc::timed_out, "the stream was idle for too long"), 0});
+  EXPECT_TRUE(violated());
+}
+
 TEST_F(streams, a_process_that_stops_has_ended_its_streams) {
   take();
   end(1, fail(errc::stopped, "stopped"), 0);

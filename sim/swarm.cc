@@ -57,7 +57,7 @@ void draw_membership(random& r, swarm& s) {
                                              : pick<std::int64_t>(r, {100, 300, 300, 600})};
   m.observers_max = r.chance(0.3) ? static_cast<int>(r.between(1, 4)) : 10;
   m.hold = milliseconds{pick<std::int64_t>(r, {50, 200, 200})};
-  m.hold_max = m.hold * pick<std::int64_t>(r, {2, 6});
+  m.hold_max = m.hold * pick<std::int64_t>(r, {1, 2, 6});
   m.guard_window = seconds{pick<std::int64_t>(r, {5, 20, 60})};
   m.guard_share = r.chance(0.3) ? 0.6 : 1.0 / 3.0;
   m.join_patience = std::max<nanoseconds>(milliseconds{2000}, 4 * m.probe_period);
@@ -66,7 +66,7 @@ void draw_membership(random& r, swarm& s) {
 
 void draw_clocks(random& r, swarm& s) {
   s.readings = pick(r, {placement::edges, placement::edges, placement::uniform, placement::early,
-                        placement::late});
+                        placement::late, placement::split, placement::split});
   const std::int64_t most = s.node.lease.max_error.count() - 2;
   s.width_max_us = s.boot_scale ? 0 : pick<std::int64_t>(r, {most, most, most / 2, most / 10});
   s.drift_ppm_max = pick<std::int64_t>(r, {0, 100, 10'000});
@@ -94,6 +94,7 @@ void draw_store(random& r, swarm& s) {
   s.unknown = pick(r, chances);
   s.silent = pick(r, chances);
   s.late = pick(r, chances);
+  s.conflict = pick(r, chances);
 }
 
 void draw_timers_and_handlers(random& r, swarm& s) {
@@ -128,15 +129,21 @@ void draw_faults(random& r, swarm& s) {
   }
   if (!r.chance(0.5)) {
     // Most users' stores never lose a commit.
-    for (const fault kind : {fault::store_promoted, fault::lease_row_rolled_back,
-                             fault::view_row_rolled_back, fault::lease_row_deleted})
+    for (const fault kind :
+         {fault::store_promoted, fault::lease_row_rolled_back, fault::view_row_rolled_back,
+          fault::lease_row_deleted, fault::store_restored, fault::store_truncated})
       forbid(kind);
   }
   // A creator that has never seen the group's LMAX can't wait for it (R8).
-  if (s.leases_differ) forbid(fault::lease_row_deleted);
+  if (s.leases_differ) {
+    forbid(fault::lease_row_deleted);
+    forbid(fault::store_truncated);
+    forbid(fault::store_restored);
+  }
   // Tokens outgrow a lost commit by the hint alone (R5).
-  const bool loses =
-      s.has(fault::store_promoted) || s.has(fault::lease_row_deleted) || s.has(fault::reboot);
+  const bool loses = s.has(fault::store_promoted) || s.has(fault::lease_row_deleted) ||
+                     s.has(fault::reboot) || s.has(fault::store_restored) ||
+                     s.has(fault::store_truncated);
   s.hint_lies = s.boot_scale && !loses && r.chance(0.5);
 }
 
@@ -158,6 +165,14 @@ void draw_streams(swarm& s) {
   s.node.payload_bytes_max = pick(r, {limits::payload_bytes_default, std::size_t{300'000}});
   s.node.stream_windows_bytes =
       pick(r, {limits::stream_windows_max, limits::stream_windows_max, std::size_t{700'000}});
+}
+
+// As for locks.
+void draw_clients(swarm& s) {
+  random r(base::mix(s.seed ^ 0xc11e47ULL));
+  if (r.chance(0.5)) return;
+  s.clients = static_cast<std::uint32_t>(r.between(1, 3));
+  ++s.slots;
 }
 
 }  // namespace
@@ -194,6 +209,7 @@ swarm draw_swarm(std::uint64_t seed) {
   draw_faults(r, s);
   draw_locks(s);
   draw_streams(s);
+  draw_clients(s);
   return s;
 }
 
@@ -203,11 +219,12 @@ std::string describe(const swarm& s) {
     if (s.strikes[i]) faults += fmt::format(" {}", to_string(static_cast<fault>(i)));
   }
   return fmt::format(
-      "{} nodes, {} locks, {}streams, scale {}, lease {} ms, max error {} us (width to {} us), "
+      "{} nodes, {} locks, {} clients, {}streams, scale {}, lease {} ms, max error {} us (width to "
+      "{} us), "
       "probes each {} "
       "ms, {} "
       "observers at most, store {}..{} us, a fault each {} ms or so of:{}",
-      s.nodes, s.locks, s.streams ? "" : "no ", s.boot_scale ? "boot" : "utc",
+      s.nodes, s.locks, s.clients, s.streams ? "" : "no ", s.boot_scale ? "boot" : "utc",
       s.lease() / millisecond, s.node.lease.max_error.count(), s.width_max_us,
       s.node.membership.probe_period.count() / millisecond, s.node.membership.observers_max,
       s.statement.least / microsecond, s.statement.most / microsecond, s.fault_gap / millisecond,

@@ -14,7 +14,8 @@
 namespace hedgerow::sim {
 
 // Where in its interval a clock's reading puts the true instant.
-enum class placement : std::uint8_t { edges, uniform, early, late };
+// `split`: at one edge for half of the hosts, at the other for the rest, for the whole run.
+enum class placement : std::uint8_t { edges, uniform, early, late, split };
 
 // A delay: uniform in [least, most], or with `spikes` of a million in [most, spike].
 struct delay_range {
@@ -52,6 +53,7 @@ struct swarm {
   std::int64_t unknown = 0;
   std::int64_t silent = 0;
   std::int64_t late = 0;
+  std::int64_t conflict = 0;
 
   // Timers and handlers
   delay_range timer;
@@ -70,6 +72,9 @@ struct swarm {
   // Streams
   bool streams = false;
   true_time stream_gap = second;  // mean between two times at which a process opens some
+
+  // Clients that are no members; the last slot is theirs.
+  std::uint32_t clients = 0;
 
   // Workload
   true_time call_gap = second;

@@ -11,7 +11,8 @@ namespace {
 
 enum number : std::size_t { hash, events, messages, node_ns, replies, unknowns, first_fault };
 
-static_assert(first_fault + fault_kinds <= std::size(work_report{}.numbers));
+constexpr std::size_t first_probe = first_fault + fault_kinds;
+static_assert(first_probe + base::probes <= std::size(work_report{}.numbers));
 
 work_report pack(const run_result& r) {
   work_report report;
@@ -24,6 +25,7 @@ work_report pack(const run_result& r) {
   n[unknowns] = r.unknowns;
   for (std::size_t i = 0; i < fault_kinds; ++i)
     n[first_fault + i] = r.tally.of(static_cast<fault>(i));
+  std::copy(r.probes.begin(), r.probes.end(), n + first_probe);
   if (r.failure) {
     report.failed = 1;
     std::snprintf(report.checker, sizeof report.checker, "%s", r.failure->checker.c_str());
@@ -43,6 +45,10 @@ void add(sweep_result& total, std::uint64_t seed, const work_report& report) {
   total.unknowns += n[unknowns];
   for (std::size_t i = 0; i < fault_kinds; ++i)
     total.tally.add(static_cast<fault>(i), n[first_fault + i]);
+  for (std::size_t i = 0; i < base::probes; ++i) {
+    total.probes[i] += n[first_probe + i];
+    total.probe_seeds[i] += n[first_probe + i] != 0 ? 1U : 0U;
+  }
   if (report.failed != 0) total.failures.push_back({seed, report.checker, report.text});
 }
 

@@ -31,6 +31,8 @@ struct sweep_result {
   std::uint64_t unknowns = 0;
   std::uint64_t hash = 0;  // over all seeds, whatever their order
   sim::tally tally;
+  probe_tally probes{};
+  probe_tally probe_seeds{};          // how many seeds passed it
   std::vector<failed_seed> failures;  // in the order of seeds
 };
 

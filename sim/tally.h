@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/probe.h"
+
 namespace hedgerow::sim {
 
 enum class fault : std::uint8_t {
@@ -13,6 +15,7 @@ enum class fault : std::uint8_t {
   power_loss,             // a host is gone: silence
   reboot,                 // the one machine restarts: all processes, boot id, boot time
   graceful_stop,          //
+  kill_all,               // every process at one instant
   restart,                // under the same name
   new_name,               // at an old address under a new name
   address_reuse,          // another life at an address that others still know
@@ -34,8 +37,13 @@ enum class fault : std::uint8_t {
   store_unknown_lost,     // not executed, and the answer says "unknown"
   store_silent,           // no answer at all
   store_late,             // executed long after the client gave up
+  store_conflict,         // an error instead of the execution: it certainly did nothing
   store_outage,           // for everybody
   store_frozen_for_one,   //
+  store_full,             // no write for a while; reads go on
+  store_old_copy,         // some read a former primary, which takes no writes
+  store_truncated,        // both rows of the group are gone at once
+  store_restored,         // all rows from a dump, and another epoch; nobody is disconnected
   store_promoted,         // a new epoch
   lease_row_rolled_back,  //
   view_row_rolled_back,   //
@@ -44,12 +52,15 @@ enum class fault : std::uint8_t {
   clock_disrupted,        //
   clock_wide,             // honest, but wider than allowed
   clock_error_moved,      // the interval grew or shrank
+  clock_at_its_edge,      // the true instant is at one end of a host's readings for a whole run
+  lease_differs,          // a process has a shorter one than others
   timer_late,             // by more than half a probe period
   timer_early,            //
   handler_slow,           // longer than half a lease
   handler_inline,         //
   handler_overloaded,     //
   handler_failed,         //
+  client_came,            // a process that is no member
   // What happens to streams, and to connections with streams.
   stream_ended_well,          //
   stream_not_taken,           // in time
@@ -69,9 +80,12 @@ enum class fault : std::uint8_t {
 
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::count);
 // Those that a swarm has or has not.
-inline constexpr std::size_t drawn_kinds = static_cast<std::size_t>(fault::stream_ended_well);
+inline constexpr std::size_t drawn_kinds = static_cast<std::size_t>(fault::client_came);
 
 std::string_view to_string(fault kind);
+
+// How often each probe of the cores was passed.
+using probe_tally = std::array<std::uint64_t, base::probes>;
 
 class tally {
  public:

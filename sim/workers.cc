@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -21,6 +22,8 @@ struct worker {
   int pipe_end = -1;       // closed: it has ended
   std::uint64_t next = 0;  // the item that it is at, or will begin with
 };
+
+static_assert(sizeof(work_report) <= PIPE_BUF);
 
 void send(int pipe_end, const work_report& report) {
   while (write(pipe_end, &report, sizeof report) < 0 && errno == EINTR) {

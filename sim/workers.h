@@ -13,7 +13,7 @@ namespace hedgerow::sim {
 struct work_report {
   std::uint64_t item = 0;
   std::uint64_t failed = 0;
-  std::uint64_t numbers[64] = {};
+  std::uint64_t numbers[400] = {};
   char checker[32] = {};
   char text[512] = {};
 };

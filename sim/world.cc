@@ -12,7 +12,7 @@ constexpr std::uint64_t storm = 400'000;
 
 bool for_process(event_kind kind) {
   return kind == event_kind::wake || kind == event_kind::dial_failed || is_reply(kind) ||
-         is_job(kind) || is_lock(kind) || is_stream(kind);
+         is_job(kind) || is_lock(kind) || is_stream(kind) || is_client(kind);
 }
 
 }  // namespace
@@ -72,11 +72,13 @@ void world::handle(const event& e) {
   } else if (e.kind == event_kind::resume) {
     // Killed, or run on and paused again since?
     const bool same = lives_.of(e.target).paused_since == static_cast<true_time>(e.a);
-    if (processes_[e.target]->alive && same) resume(*processes_[e.target]);
+    if (endpoints_[e.target]->alive && same) resume(process_of(e.target));
   } else if (e.kind == event_kind::start) {
     on_start(e);
   } else if (e.kind == event_kind::destroy) {
-    if (processes_[e.target]->alive) kill(*processes_[e.target]);
+    if (endpoints_[e.target]->alive) kill(process_of(e.target));
+  } else if (e.kind == event_kind::client_turn) {
+    on_client_turn();
   } else if (e.kind == event_kind::call_check) {
     calls_.on_check(e.a);
   } else if (e.kind == event_kind::stream_check) {
@@ -87,7 +89,7 @@ void world::handle(const event& e) {
 }
 
 void world::to_process(const event& e) {
-  auto& p = *processes_[e.target];
+  auto& p = *endpoints_[e.target];
   if (!p.alive) {
     discard(e);
   } else {
@@ -100,8 +102,7 @@ void world::hand_over(endpoint& to, const event& e) {
     to.backlog.push_back(e);
     return;
   }
-  auto& p = *processes_[to.id];
-  p.take(e);
+  to.take(e);
 }
 
 void world::discard(const event& e) {
@@ -122,16 +123,19 @@ std::vector<process*> world::live() {
 }
 
 process& world::start(std::uint32_t slot, const std::string& name) {
-  const auto id = static_cast<std::uint32_t>(processes_.size());
+  const auto id = static_cast<std::uint32_t>(endpoints_.size());
   auto& h = hosts_[slot];
   microseconds lease = with_.node.lease.lease;
-  if (with_.leases_differ && random_.chance(0.5)) lease -= lease / 3;
+  if (with_.leases_differ && random_.chance(0.5)) {
+    lease -= lease / 3;
+    kernel_.tally.hit(fault::lease_differs);
+  }
   h.name = name;
   surroundings around{kernel_, with_,      clocks_, store_, network_, handlers_, acts_,
                       views_,  evictions_, calls_,  lives_, locks_,   streams_};
-  processes_.push_back(std::make_unique<sim::process>(around, id, slot, name, lease));
+  endpoints_.push_back(std::make_unique<sim::process>(around, id, slot, name, lease));
   started_.push_back(kernel_.now);
-  auto& p = *processes_.back();
+  auto& p = process_of(id);
   h.here = &p;
   p.start();
   return p;
@@ -158,6 +162,35 @@ void world::on_start(const event& e) {
     kernel_.tally.hit(fault::twin_name);
   }
   start(e.target, name);
+}
+
+void world::start_clients() {
+  for (std::uint32_t i = 0; i < with_.clients; ++i)
+    kernel_.plan(kernel_.now + random_.between(0, 2 * second), event_kind::client_turn);
+}
+
+// One more, or the oldest goes: as its user wants it, or all of a sudden.
+void world::on_client_turn() {
+  kernel_.plan(kernel_.now + random_.between(second, 40 * second), event_kind::client_turn);
+  if (clients_.size() >= with_.clients) {
+    auto& oldest = *clients_.front();
+    if (random_.chance(0.5)) oldest.stop();
+    network_.vanish(oldest, false);
+    end_client(oldest);
+  }
+  const auto id = static_cast<std::uint32_t>(endpoints_.size());
+  endpoints_.push_back(std::make_unique<sim::client>(
+      client_surroundings{kernel_, with_, clocks_, network_, calls_, lives_, streams_}, id,
+      slots() - 1));
+  started_.push_back(kernel_.now);
+  clients_.push_back(static_cast<sim::client*>(endpoints_.back().get()));
+  kernel_.tally.hit(fault::client_came);
+  clients_.back()->start();
+}
+
+void world::end_client(sim::client& c) {
+  c.end();
+  std::erase(clients_, &c);
 }
 
 void world::end_process(sim::process& p) {
@@ -199,6 +232,10 @@ void world::reboot() {
       end_process(*hosts_[s].here);
     }
     if (was) start_later(s, starting::same_name, random_.between(0, second));
+  }
+  while (!clients_.empty()) {
+    network_.vanish(*clients_.front(), true);
+    end_client(*clients_.front());
   }
   clocks_.reboot();
   store_.set_epoch(clocks_.epoch());
@@ -243,6 +280,10 @@ void world::on_lease_executed(std::uint32_t process, const ports::lease_request&
                               const ports::lease_reply& reply) {
   kernel_.trace.mix(process ^ (static_cast<std::uint64_t>(request.action) << 32U) ^
                     (reply.applied ? 1U << 16U : 0U));
+  if (reply.applied && reply.row && reply.row->lease > reply.row->lease_max)
+    kernel_.violated("acts",
+                     fmt::format("p{} has a lease of {} us, nobody may have one of more than {}",
+                                 process, reply.row->lease.count(), reply.row->lease_max.count()));
 }
 
 void world::on_view_submitted(std::uint32_t process, std::uint64_t number,
@@ -258,8 +299,7 @@ void world::on_view_executed(std::uint64_t number, const ports::view_request& re
 }
 
 void world::on_executed(const endpoint& at, const ports::job& work) {
-  auto& p = *processes_[at.id];
-  p.settle();
+  process_of(at.id).settle();
   if (work.kind == message::request_kind::send)
     acts_.on_act(at.id, at.self.incarnation, work.token);
   calls_.on_executed(at, work);

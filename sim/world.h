@@ -9,6 +9,7 @@
 
 #include "sim/checkers/evictions_checker.h"
 #include "sim/checkers/windows_checker.h"
+#include "sim/client.h"
 #include "sim/process.h"
 
 namespace hedgerow::sim {
@@ -42,6 +43,9 @@ class world final : private router, private store_watcher, private handler_watch
   std::uint32_t slots() const { return with_.slots; }
   process* live_at(std::uint32_t slot);
   std::vector<process*> live();
+  // Clients that are no members come and go by themselves from now on.
+  void start_clients();
+  const std::vector<sim::client*>& clients() const { return clients_; }
   process& start(std::uint32_t slot, const std::string& name);
   void start_later(std::uint32_t slot, starting how, true_time after);
   void kill(process& p);
@@ -63,7 +67,8 @@ class world final : private router, private store_watcher, private handler_watch
     int renamed = 0;
   };
 
-  endpoint& endpoint_of(std::uint32_t id) override { return *processes_[id]; }
+  endpoint& endpoint_of(std::uint32_t id) override { return *endpoints_[id]; }
+  sim::process& process_of(std::uint32_t id) { return static_cast<sim::process&>(*endpoints_[id]); }
   endpoint* at_slot(std::uint32_t slot) override { return hosts_[slot].here; }
   bool host_up(std::uint32_t slot) const override { return hosts_[slot].up; }
   void hand_over(endpoint& to, const event& e) override;
@@ -75,6 +80,7 @@ class world final : private router, private store_watcher, private handler_watch
   void on_view_executed(std::uint64_t number, const ports::view_request& request,
                         const std::optional<ports::view_row>& before,
                         const ports::view_reply& reply) override;
+  void on_view_history_lost() override { views_.on_history_lost(); }
   void on_view_settled(std::uint32_t process) override { evictions_.on_settled(process); }
   void on_executed(const endpoint& at, const ports::job& work) override;
 
@@ -82,6 +88,8 @@ class world final : private router, private store_watcher, private handler_watch
   void to_process(const event& e);
   void discard(const event& e);
   void on_start(const event& e);
+  void on_client_turn();
+  void end_client(sim::client& c);
   void end_process(sim::process& p);
 
   kernel kernel_;
@@ -102,9 +110,10 @@ class world final : private router, private store_watcher, private handler_watch
   stream_world streams_;
   handler_model handlers_;
   std::vector<host> hosts_;
-  std::vector<std::unique_ptr<sim::process>> processes_;
-  std::vector<true_time> started_;  // by process
-  std::uint64_t node_ns_ = 0;       // of processes that have ended
+  std::vector<std::unique_ptr<endpoint>> endpoints_;  // processes and clients, by number
+  std::vector<sim::client*> clients_;                 // those that live
+  std::vector<true_time> started_;                    // by process
+  std::uint64_t node_ns_ = 0;                         // of processes that have ended
   true_time second_began_ = 0;
   std::uint64_t steps_at_second_ = 0;
 };

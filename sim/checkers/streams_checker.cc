@@ -66,7 +66,7 @@ streams_checker::side* streams_checker::find(std::uint32_t process, core::stream
 }
 
 std::uint64_t streams_checker::begin(std::uint32_t process, core::stream_id id, request_kind kind,
-                                     true_time taken_by, true_time over_by) {
+                                     true_time taken_by, true_time over_by, true_time idle) {
   const std::uint64_t number = streams_.size();
   auto& r = streams_.emplace_back();
   r.kind = kind;
@@ -74,6 +74,7 @@ std::uint64_t streams_checker::begin(std::uint32_t process, core::stream_id id, 
   auto& s = r.sides.emplace_back();
   s.process = process;
   s.over_by = over_by;
+  s.idle = idle;
   place(process, id, {number, 0});
   world_.plan(taken_by + slack, event_kind::stream_check, 0, number);
   if (over_by != forever) world_.plan(over_by + slack, event_kind::stream_check, 0, number);
@@ -131,6 +132,8 @@ void streams_checker::on_offered(std::uint32_t process, core::stream_id id,
   s.open = true;
   s.token = what.token;
   s.over_by = over_by;
+  s.idle = r.sides[0].idle;
+  begin_to_count({number, r.sides.size() - 1}, s);
 }
 
 void streams_checker::on_open(std::uint32_t process, core::stream_id id, const std::string& from,
@@ -140,6 +143,7 @@ void streams_checker::on_open(std::uint32_t process, core::stream_id id, const s
   const auto number = place_of(process, id).number;
   if (s->open) wrong(number, fmt::format("taken again, by '{}'", from));
   s->open = true;
+  begin_to_count(place_of(process, id), *s);
   s->token = token;
   const auto& sides = streams_[number].sides;
   const bool known = std::any_of(sides.begin() + 1, sides.end(), [&](const side& other) {
@@ -161,6 +165,7 @@ void streams_checker::on_message(std::uint32_t process, core::stream_id id,
     return;
   }
   world_.trace.mix(at.number ^ (found->index << 20U) ^ message.size());
+  s->active = world_.now;
   if (s->received == 0) s->from = found->side;
   if (s->from != found->side) wrong(at.number, "messages of two acceptors");
   const auto& written = r.sides[found->side].written;
@@ -195,6 +200,7 @@ void streams_checker::on_finished(std::uint32_t process, core::stream_id id) {
   if (s == nullptr) return;
   const auto at = place_of(process, id);
   const auto& r = streams_[at.number];
+  s->active = world_.now;
   if (std::exchange(s->finished, true)) wrong(at.number, "a second finish");
   if (at.side != 0 && r.kind == request_kind::send && !acts_.covers(process, s->token))
     wrong(at.number, fmt::format("p{} hears a finish under token {}, whose lease is not valid now",
@@ -206,6 +212,42 @@ void streams_checker::on_finished(std::uint32_t process, core::stream_id id) {
   if (!all)
     wrong(at.number, fmt::format("p{} heard a finish after {} messages, nobody said so", process,
                                  s->received));
+}
+
+void streams_checker::begin_to_count(const end_id& end, side& s) {
+  s.active = world_.now;
+  if (s.idle > 0)
+    world_.plan(world_.now + s.idle + slack, event_kind::stream_check, 0, end.number, end.side);
+}
+
+void streams_checker::on_taken(std::uint32_t process, core::stream_id id) {
+  if (side* const s = find(process, id, "data that left")) s->active = world_.now;
+}
+
+// Neither end is over yet, so that this one judges by itself: never while something passes.
+void streams_checker::judge_idle(const end_id& end, const side& s, const stream_end& how) {
+  if (how.outcome || how.outcome.error().context.find("idle") == std::string::npos) return;
+  const auto& sides = streams_[end.number].sides;
+  const bool first = std::none_of(sides.begin(), sides.end(), [&](const side& other) {
+    return &other != &s && (other.ended || other.gone);
+  });
+  // Clocks drift by a hundredth at most.
+  if (first && (s.idle == 0 || world_.now - s.active < s.idle - s.idle / 50))
+    wrong(end.number, fmt::format("p{} ends it as idle, {} us after something has passed",
+                                  s.process, (world_.now - s.active) / microsecond));
+}
+
+// False if it should have ended; else it is looked at again.
+bool streams_checker::idles_still(const end_id& end, const side& s) {
+  // What passes within one process is not seen on its way.
+  const auto& sides = streams_[end.number].sides;
+  const bool local = std::any_of(sides.begin(), sides.end(), [&](const side& other) {
+    return &other != &s && other.process == s.process;
+  });
+  if (s.idle == 0 || !s.open || local) return true;
+  const true_time due = s.active + s.idle + slack;
+  if (due > world_.now) world_.plan(due, event_kind::stream_check, 0, end.number, end.side);
+  return due > world_.now;
 }
 
 std::uint64_t streams_checker::consumed_of(const record& r, std::size_t of) const {
@@ -233,6 +275,7 @@ void streams_checker::on_end(std::uint32_t process, core::stream_id id, const st
   if (s == nullptr) return;
   const auto at = place_of(process, id);
   auto& r = streams_[at.number];
+  judge_idle(at, *s, how);
   s->ended = true;
   const auto consumed = consumed_of(r, at.side);
   world_.trace.mix(at.number ^ (how.acknowledged << 8U) ^ (how.outcome ? 1U : 0U));
@@ -301,6 +344,8 @@ void streams_checker::on_check(const end_id& end) {
   }
   if (!s.open && streams_[end.number].taken_by + slack <= world_.now)
     wrong(end.number, "neither taken nor over in time");
+  if (!idles_still(end, s))
+    wrong(end.number, fmt::format("p{} does not end it, though it is idle", s.process));
   if (s.over_by != forever && s.over_by + slack <= world_.now)
     wrong(end.number, fmt::format("not over at p{} in time", s.process));
 }

@@ -36,9 +36,10 @@ class streams_checker {
   // What a user does. Ends are known by their process and the engine's id.
 
   // It will be opened; its number, which goes into the metadata under number_key. Taken by
-  // `taken_by`, over by `over_by` (true times; forever: no limit).
+  // `taken_by`, over by `over_by` (true times; forever: no limit), and when nothing has passed for
+  // `idle` (0: never).
   std::uint64_t begin(std::uint32_t process, core::stream_id id, message::request_kind kind,
-                      true_time taken_by, true_time over_by);
+                      true_time taken_by, true_time over_by, true_time idle = 0);
   // The next message of this end, of about that many bytes, behind its length.
   std::string write(std::uint32_t process, core::stream_id id, std::size_t size);
   void finish(std::uint32_t process, core::stream_id id);
@@ -52,6 +53,8 @@ class streams_checker {
                fencing_token token);
   void on_message(std::uint32_t process, core::stream_id id, std::string_view message);
   void on_finished(std::uint32_t process, core::stream_id id);
+  // Something that it wrote is on its way.
+  void on_taken(std::uint32_t process, core::stream_id id);
   void on_acknowledged(std::uint32_t process, core::stream_id id, std::uint64_t messages);
   void on_end(std::uint32_t process, core::stream_id id, const stream_end& how);
 
@@ -68,6 +71,8 @@ class streams_checker {
   static std::optional<std::uint64_t> number_of(const std::map<std::string, std::string>& metadata);
   position consumed(const end_id& end) const { return side_of(end).consumed; }
   bool over(const end_id& end) const { return side_of(end).ended || side_of(end).gone; }
+  // Data has reached it, be it not a whole message.
+  void on_traffic(const end_id& end) { side_of(end).active = world_.now; }
   // The end that this process was offered last.
   end_id newest_at(std::uint64_t number, std::uint32_t process) const;
 
@@ -91,6 +96,8 @@ class streams_checker {
     std::size_t unread_bytes = 0;  // with lengths
     std::uint64_t acknowledged = 0;
     true_time over_by = forever;
+    true_time idle = 0;
+    true_time active = 0;  // when something passed last
   };
   // The opener is the first side; then those that took it, in their order.
   struct record {
@@ -103,6 +110,10 @@ class streams_checker {
   static constexpr std::size_t none = SIZE_MAX;
 
   const side& side_of(const end_id& end) const { return streams_[end.number].sides[end.side]; }
+  side& side_of(const end_id& end) { return streams_[end.number].sides[end.side]; }
+  void judge_idle(const end_id& end, const side& s, const stream_end& how);
+  bool idles_still(const end_id& end, const side& s);
+  void begin_to_count(const end_id& end, side& s);
   void wrong(std::uint64_t number, const std::string& text);
   void place(std::uint32_t process, core::stream_id id, const end_id& end);
   // The end, which has not ended; or nullptr, and that is a violation.

@@ -23,9 +23,11 @@ namespace hedgerow::sim {
 class windows_checker final : public wire_watcher {
  public:
   // `bytes` is what may be promised on a connection.
-  windows_checker(kernel& world, const streams_checker& users, std::size_t bytes)
+  windows_checker(kernel& world, streams_checker& users, std::size_t bytes)
       : world_(world), users_(users), bytes_(bytes) {}
 
+  // A process with windows of another size.
+  void is_client(std::uint32_t process) { clients_.insert(process); }
   void on_carried(std::uint32_t process, std::uint64_t side, const message::any& what) override;
   void on_handed(std::uint64_t side, const message::any& what) override;
   // The engine of the process has done all that it wanted to.
@@ -59,10 +61,12 @@ class windows_checker final : public wire_watcher {
   void carried(std::uint32_t /*process*/, std::uint64_t /*side*/, const Other& /*what*/) {}
 
   kernel& world_;
-  const streams_checker& users_;
+  streams_checker& users_;
   std::size_t bytes_;
   // By connection, then by the number on the wire.
   std::unordered_map<std::uint64_t, std::map<std::uint64_t, flow>> flows_;
+  std::set<std::uint32_t> clients_;
+  std::set<std::uint64_t> sides_of_clients_;
   std::set<std::uint64_t> changed_;  // sides that have promised something since they settled
 };
 

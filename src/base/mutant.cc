@@ -26,6 +26,8 @@ std::string_view to_string(mutant value) {
       "resume_dropped_token",
       "keep_unwanted",
       "take_unasked",
+      "longer_than_limit",
+      "loss_not_timed",
       "publish_uncommitted",
       "commit_without_claim",
       "forget_members",
@@ -37,14 +39,24 @@ std::string_view to_string(mutant value) {
       "keep_own_pause",
       "no_stand_down",
       "silence_is_refusal",
+      "unknown_commit_counts",
+      "decide_without_lease",
+      "evicted_goes_on",
+      "join_over_living",
+      "down_for_good",
+      "views_not_compared",
       "handle_without_lease",
       "unknown_is_not_executed",
       "resend_unknown",
+      "retried_is_not_executed",
+      "broadcast_misses_one",
       "stream_without_lease",
       "stream_window_ignored",
       "stream_acknowledges_arrival",
       "stream_goes_on_elsewhere",
-      "stream_reset_unheard"};
+      "stream_reset_unheard",
+      "stream_of_any_token",
+      "stream_idles_for_ever"};
   return names.at(static_cast<std::size_t>(value));
 }
 

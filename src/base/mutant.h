@@ -2,8 +2,8 @@
 // Planted faults. Each removes one rule, to prove that the simulator's checkers can see its
 // absence.
 //
-// In the product HEDGEROW_MUTANT is the constant false and costs nothing. Only the program
-// hedgerow-sim-mutants, which compiles the cores once more with HEDGEROW_MUTANTS, can plant one.
+// In the product HEDGEROW_MUTANT is the constant false and costs nothing. Only the simulator, which
+// compiles the cores once more with HEDGEROW_MUTANTS, can plant one.
 
 #include <cstdint>
 #include <string_view>
@@ -28,6 +28,8 @@ enum class mutant : std::uint8_t {
   resume_dropped_token,     // F10: a read that shows one's own dropped token revives it
   keep_unwanted,            // R7: a take that shows when it is not wanted any more is kept
   take_unasked,             // DESIGN 4: a lock that was lost is taken again without being asked for
+  longer_than_limit,        // R4: a lease that is longer than LMAX is not refused
+  loss_not_timed,           // R10: nobody wakes when the lease runs out
   // Views
   publish_uncommitted,    // S3: a view is published before it is committed
   commit_without_claim,   // S3: commits whatever (token, sequence) the row has
@@ -40,16 +42,26 @@ enum class mutant : std::uint8_t {
   keep_own_pause,         // D3: evidence gathered through one's own pause is kept
   no_stand_down,          // C5: a leader that hears nobody evicts everybody
   silence_is_refusal,     // DESIGN 5: a time-out counts as certain evidence
+  unknown_commit_counts,  // S3: a commit whose outcome is unknown has happened
+  decide_without_lease,   // S4: views are decided while R1 does not hold
+  evicted_goes_on,        // S5: whoever is removed keeps its incarnation
+  join_over_living,       // J1: a name whose holder answers is given to another
+  down_for_good,          // D2: an edge that was down once stays so
+  views_not_compared,     // P1: nobody notices that another has a newer view
   // Messages
   handle_without_lease,     // DESIGN 6: a request is executed without asking R1
   unknown_is_not_executed,  // DESIGN 6: a broken connection is reported as "not executed"
   resend_unknown,           // DESIGN 6: a call whose outcome is unknown is sent again
+  retried_is_not_executed,  // DESIGN 6: what was turned away once passes for not executed for good
+  broadcast_misses_one,     // DESIGN 6: a member without a result
   // Streams
   stream_without_lease,         // R1: taken, and handed on, without asking R1
   stream_window_ignored,        // DESIGN 6: a sender goes on beyond its window
   stream_acknowledges_arrival,  // DESIGN 6: what has arrived passes for consumed
   stream_goes_on_elsewhere,     // DESIGN 6: after a lost connection it goes on on another
   stream_reset_unheard,         // DESIGN 6: the other side's end is not this side's
+  stream_of_any_token,          // DESIGN 6: taken under the token of the view, not of the lease
+  stream_idles_for_ever,        // DESIGN 6: nobody looks how long nothing has passed
   count                         // how many there are; not one of them
 };
 

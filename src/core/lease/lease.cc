@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/mutant.h"
+#include "base/probe.h"
 
 namespace hedgerow::core {
 namespace {
@@ -54,6 +55,7 @@ void lease::tick(const reading& now, lease_effects& out) {
   if (!epoch_seen_ && !epoch_.empty() && trusted(now.truth)) epoch_seen_ = now.truth.latest;
   guard(now, out);
   if (pending_ && now.boot >= pending_->deadline) {
+    HEDGEROW_PROBE(lease_store_silent);
     attempt_failed(now, "the store does not answer", true, out);
   }
   if (releasing_ && releasing_->id != 0 && now.boot >= releasing_->deadline) releasing_->id = 0;
@@ -67,12 +69,15 @@ void lease::guard(const reading& now, lease_effects& out) {
   if (!held_) return;
   const bool repinning = HEDGEROW_MUTANT(repin_after_expiry);
   if (trusted(now.truth) && now.truth.latest >= act_until() && !repinning) {
+    HEDGEROW_PROBE(lease_ran_out);
     drop("the lease ran out", out);
     return;
   }
   const bool usable = may_act(now.truth);
   if (usable == held_->announced) return;
   held_->announced = usable;
+  HEDGEROW_PROBE_IF(!usable && !trusted(now.truth), lease_suspended_by_clock);
+  HEDGEROW_PROBE_IF(usable && held_->known, lease_resumed);
   if (usable) {
     held_->known = true;
     out.emplace_back(lease_effect::gained{held_->token});
@@ -90,8 +95,10 @@ void lease::drop(const std::string& why, lease_effects& out) {
   held_.reset();
   // What is in flight asks to keep the lease; its answer must not revive it (R2).
   if (pending_ &&
-      (pending_->action == lease_action::renew || pending_->action == lease_action::repin))
+      (pending_->action == lease_action::renew || pending_->action == lease_action::repin)) {
+    HEDGEROW_PROBE(lease_renewal_let_go);
     pending_.reset();
+  }
   if (known) out.insert(out.begin(), lease_effect::lost{token, why});
 }
 
@@ -115,6 +122,7 @@ void lease::compete(const reading& now, lease_effects& out) {
     return;
   }
   if (row_->epoch != epoch_ && foreign_announced_ != epoch_ && row_->scale == self_.scale) {
+    HEDGEROW_PROBE(lease_foreign_row_met);
     foreign_announced_ = epoch_;
     const auto left = std::max(microseconds{0}, foreign_wait_end() - now.truth.earliest);
     out.emplace_back(lease_effect::waiting{std::chrono::duration_cast<milliseconds>(left),
@@ -126,6 +134,7 @@ void lease::compete(const reading& now, lease_effects& out) {
     return;
   }
   if (!takeable_since_) takeable_since_ = now.boot;
+  HEDGEROW_PROBE_IF(now.boot < *takeable_since_ + rank_ * options_.rank_step, lease_queues_by_rank);
   if (now.boot >= *takeable_since_ + rank_ * options_.rank_step) submit_acquire(now, out);
 }
 
@@ -169,6 +178,11 @@ void lease::see_epoch(const std::string& epoch) {
 
 void lease::see_row(const reading& now, const std::optional<ports::lease_row>& row,
                     lease_effects& out) {
+  HEDGEROW_PROBE_IF(row_known_ && row_ && !row, lease_row_vanished);
+  HEDGEROW_PROBE_IF(unsure_ && row && row->incarnation == self_.incarnation,
+                    lease_unsure_take_happened);
+  HEDGEROW_PROBE_IF(unsure_ && !(row && row->incarnation == self_.incarnation),
+                    lease_unsure_take_did_not);
   row_ = row;
   row_known_ = true;
   unsure_ = false;
@@ -177,7 +191,9 @@ void lease::see_row(const reading& now, const std::optional<ports::lease_row>& r
   version_used_ = std::max(version_used_, row->version);
   see_token(row->token);
   lease_max_seen_ = std::max(lease_max_seen_, row->lease_max);
-  if (row->lease_max < options_.lease && !refused_ && row->lease_max.count() > 0) {
+  if (row->lease_max < options_.lease && !refused_ && row->lease_max.count() > 0 &&
+      !HEDGEROW_MUTANT(longer_than_limit)) {
+    HEDGEROW_PROBE(lease_longer_than_allowed);
     refused_ = true;
     out.emplace_back(lease_effect::refused{
         "the row was created with a lease of " + std::to_string(row->lease_max.count() / 1000) +
@@ -186,12 +202,14 @@ void lease::see_row(const reading& now, const std::optional<ports::lease_row>& r
   }
   if (row_->token == released_) {
     // Read before the release that was told of: believed once, then the store is asked again.
+    HEDGEROW_PROBE_IF(!row_->released, lease_row_older_than_release);
     row_->released = true;
     released_ = 0;
   }
   const bool mine = row->incarnation == self_.incarnation && !row->released &&
                     row->epoch == epoch_ && row->scale == self_.scale;
   if (held_ || !mine) return;
+  HEDGEROW_PROBE_IF(row->token <= dropped_, lease_dropped_token_met);
   // A take of ours whose answer was lost has happened (R2).
   if (row->token > dropped_ || HEDGEROW_MUTANT(resume_dropped_token)) hold(now, *row, out);
 }
@@ -213,10 +231,13 @@ void lease::hold(const reading& now, const ports::lease_row& row, lease_effects&
                   .version = row.version,
                   .renew_at = now.boot + options_.renew_period()};
   if (resigned_ || refused_ || (!wanted_ && !HEDGEROW_MUTANT(keep_unwanted))) {
+    HEDGEROW_PROBE_IF(!resigned_ && !refused_, lease_unwanted_take_given_back);
+    HEDGEROW_PROBE_IF(resigned_, lease_take_came_while_stopping);
     give_up(now, "stopping", out);
     return;
   }
   if (row.safe_after > now.truth.earliest) {
+    HEDGEROW_PROBE(lease_cools_off);
     const auto left = row.safe_after - now.truth.earliest;
     out.emplace_back(
         lease_effect::waiting{std::chrono::duration_cast<milliseconds>(left) + milliseconds{1},
@@ -229,6 +250,8 @@ void lease::attempt_failed(const reading& now, const std::string& text, bool unk
                            lease_effects& out) {
   const auto action = pending_->action;
   const bool take = action == lease_action::acquire || action == lease_action::create;
+  HEDGEROW_PROBE_IF(unknown && take, lease_take_unknown);
+  HEDGEROW_PROBE_IF(unknown && held_, lease_renewal_unknown);
   if (unknown && take) unsure_ = true;
   if (unknown && held_ && HEDGEROW_MUTANT(optimistic_expiry))
     held_->expires = std::max(held_->expires, pending_->expires);
@@ -246,6 +269,7 @@ void lease::on_reply(const reading& now, ports::request_id id, const ports::leas
                      lease_effects& out) {
   if (releasing_ && id == releasing_->id) {
     if (reply.outcome != store_outcome::done) {
+      HEDGEROW_PROBE(lease_release_said_again);
       releasing_->id = 0;
       releasing_->deadline = now.boot + backoff_first;
     } else {
@@ -260,6 +284,7 @@ void lease::on_reply(const reading& now, ports::request_id id, const ports::leas
     tick(now, out);
     return;
   }
+  HEDGEROW_PROBE_IF(!pending_ || id != pending_->id, lease_answer_too_late);
   if (!pending_ || id != pending_->id) return;
   if (reply.outcome != store_outcome::done) {
     attempt_failed(now, reply.error, reply.outcome == store_outcome::unknown, out);
@@ -279,6 +304,18 @@ void lease::on_reply(const reading& now, ports::request_id id, const ports::leas
       break;
     case lease_action::create:
     case lease_action::acquire:
+      HEDGEROW_PROBE_IF(action == lease_action::create && reply.applied, lease_created);
+      HEDGEROW_PROBE_IF(action == lease_action::create && !reply.applied, lease_create_came_second);
+      HEDGEROW_PROBE_IF(action == lease_action::acquire && !reply.applied, lease_take_came_second);
+      HEDGEROW_PROBE_IF(
+          action == lease_action::acquire && reply.applied && row_ && row_->epoch != epoch_,
+          lease_took_foreign_row);
+      HEDGEROW_PROBE_IF(action == lease_action::acquire && reply.applied && row_ &&
+                            row_->epoch == epoch_ && row_->released,
+                        lease_took_released_row);
+      HEDGEROW_PROBE_IF(action == lease_action::acquire && reply.applied && row_ &&
+                            row_->epoch == epoch_ && !row_->released,
+                        lease_took_expired_row);
       if (reply.applied && reply.row && HEDGEROW_MUTANT(wait_after_take) && row_ &&
           row_->epoch != reply.row->epoch) {
         ports::lease_row cooled = *reply.row;
@@ -300,6 +337,7 @@ void lease::on_held_reply(const reading& now, const ports::lease_reply& reply, l
   if (reply.applied) {
     HEDGEROW_ASSERT(reply.row.has_value());
     const auto& row = *reply.row;
+    HEDGEROW_PROBE_IF(held_->epoch != row.epoch, lease_repinned);
     held_->expires = std::max(held_->expires, row.expires);  // R2, R6
     held_->epoch = row.epoch;
     held_->version = row.version;
@@ -310,17 +348,22 @@ void lease::on_held_reply(const reading& now, const ports::lease_reply& reply, l
   const bool same = reply.row && reply.row->token == held_->token &&
                     reply.row->incarnation == self_.incarnation && !reply.row->released;
   // R6: no row is lost, unless only the epoch moved; then the next statement re-pins (F12).
+  HEDGEROW_PROBE_IF(same && held_->epoch != epoch_, lease_renewal_refused_by_epoch);
   if (same && held_->epoch != epoch_) return;
+  HEDGEROW_PROBE_IF(reply.row, lease_lost_to_row);
+  HEDGEROW_PROBE_IF(!reply.row, lease_lost_with_row);
   drop("the store says that the lease is another's", out);
   see_row(now, reply.row, out);
 }
 
 void lease::on_news(const reading& now, fencing_token token, instant expires, lease_effects& out) {
   see_token(token);
+  HEDGEROW_PROBE_IF(held_ && token > held_->token, lease_lost_to_news);
   if (held_ && token > held_->token) drop("a later token leads", out);
   if (!row_known_ || !row_ || held_) return;
   if (token < row_->token || (token == row_->token && expires <= row_->expires)) return;
   if (token > row_->token) {
+    HEDGEROW_PROBE(lease_news_of_later_token);
     row_->token = token;
     row_->expires = expires;
     row_->epoch = epoch_;
@@ -336,6 +379,7 @@ void lease::on_released(const reading& now, fencing_token token, lease_effects& 
   see_token(token);
   released_ = std::max(released_, token);
   if (!row_known_ || !row_ || held_ || token < row_->token) return;
+  HEDGEROW_PROBE(lease_told_of_release);
   row_->token = token;
   row_->released = true;
   tick(now, out);
@@ -343,6 +387,7 @@ void lease::on_released(const reading& now, fencing_token token, lease_effects& 
 
 void lease::on_holder_gone(const reading& now, lease_effects& out) {
   if (!row_known_ || !row_ || held_ || row_->released || gone_looked_ == row_->token) return;
+  HEDGEROW_PROBE(lease_looks_for_gone_holder);
   gone_looked_ = row_->token;
   row_known_ = false;
   tick(now, out);
@@ -361,6 +406,7 @@ void lease::stand_back(const reading& now, const std::string& why, lease_effects
   // Those that can't hear this node look at the store when the expiry that they know of has passed.
   // A clock that has lost its sync would make that hours.
   if (held_) {
+    HEDGEROW_PROBE(lease_stands_back);
     const auto passed = std::min(when_passed(now, held_->expires),
                                  now.boot + options_.lease + 2 * options_.max_error);
     stand_back_until_ = std::max(stand_back_until_, passed + look_time);
@@ -386,6 +432,8 @@ void lease::resign(const reading& now, lease_effects& out) {
 }
 
 void lease::reincarnate(const reading& now, const incarnation& fresh, lease_effects& out) {
+  HEDGEROW_PROBE_IF(held_, lease_evicted_while_held);
+  HEDGEROW_PROBE_IF(pending_ && pending_->action != lease_action::read, lease_evicted_while_taking);
   drop("evicted", out);
   // A take in flight is the old life's: the row that it may leave behind runs out by itself.
   pending_.reset();
@@ -407,7 +455,7 @@ boot_time lease::next_wake(const reading& now) const {
     if (!trusted(now.truth)) {
       sooner(now.boot + clock_retry);
     } else {
-      sooner(when_reached(now, act_until()));
+      if (!HEDGEROW_MUTANT(loss_not_timed)) sooner(when_reached(now, act_until()));
       if (now.truth.earliest <= held_->safe_after) sooner(when_passed(now, held_->safe_after));
     }
   } else if (!pending_) {

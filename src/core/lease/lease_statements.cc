@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "core/lease/lease.h"
 
 namespace hedgerow::core {
@@ -60,12 +61,14 @@ void lease::submit_acquire(const reading& now, lease_effects& out) {
   request.row.token = now.truth.token_hint;
   if (row_->epoch != epoch_) request.row.token += 2 * options_.max_error.count();  // R9
   request.row.token = std::max(request.row.token, seen_ + 1);                      // R5
+  HEDGEROW_PROBE_IF(request.row.token == seen_ + 1, lease_token_beyond_clock);
   if (HEDGEROW_MUTANT(token_restarts)) request.row.token = 0;
   submit(now, std::move(request), out);
 }
 
 void lease::submit_renew(const reading& now, lease_effects& out) {
   if (!trusted(now.truth)) {
+    HEDGEROW_PROBE(lease_renewal_waits_for_clock);
     held_->renew_at = now.boot + clock_retry;
     return;
   }
@@ -74,6 +77,7 @@ void lease::submit_renew(const reading& now, lease_effects& out) {
   if (held_->epoch != epoch_) {
     // F12: only a holder that may act on this reading, taken after the epoch was seen.
     if (!may_act(now.truth) && !HEDGEROW_MUTANT(repin_after_expiry)) {
+      HEDGEROW_PROBE(lease_repin_forbidden);
       drop("the store's epoch changed while the lease could not be used", out);
       return;
     }
@@ -87,6 +91,7 @@ void lease::submit_renew(const reading& now, lease_effects& out) {
 
 void lease::submit_release(const reading& now, lease_effects& out) {
   if (now.boot >= releasing_->give_up) {
+    HEDGEROW_PROBE(lease_release_given_up);
     releasing_.reset();
     return;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "base/random.h"
 
 namespace hedgerow::core {
@@ -76,6 +77,7 @@ void evidence::on_report(boot_time now, const incarnation& observer,
   const auto it = records_.find(observer);
   if (it == records_.end()) return;
   it->second.edges = report.edges;
+  HEDGEROW_PROBE_IF(report.nonce == 0, evidence_report_without_nonce);
   if (report.nonce == 0 || report.nonce > nonce_ || report.nonce + beat_sent_.size() <= nonce_)
     return;
   const boot_time sent = beat_sent_[report.nonce % beat_sent_.size()];
@@ -90,6 +92,7 @@ void evidence::on_own_edges(const std::vector<message::edge>& edges, bool usable
 
 void evidence::on_pause(boot_time now) {
   if (HEDGEROW_MUTANT(keep_own_pause)) return;
+  HEDGEROW_PROBE(evidence_forgotten_by_pause);
   for (auto& [who, r] : records_) {
     r.since = now;
     r.echoed = {};
@@ -188,8 +191,11 @@ void evidence::find_certain(boot_time now, findings& found) {
     } else if (it == claims.end()) {
       continue;
     } else if (it->second.left) {
+      HEDGEROW_PROBE(evidence_left_heard_by_observer);
       found.gone.push_back({m.name, m.incarnation, removal_reason::left});
     } else {
+      HEDGEROW_PROBE_IF(!it->second.by_others, evidence_refused_leader_alone);
+      HEDGEROW_PROBE_IF(it->second.by_others, evidence_refused_by_others);
       found.refused.push_back({m.incarnation, !it->second.by_others});
     }
   }
@@ -210,8 +216,10 @@ void evidence::find_joiners(boot_time now, findings& found) const {
     }
     const bool late = now > records_.at(m.incarnation).since + options_.join_patience;
     if (asked > 0 && (reach == asked || (late && 2 * reach > asked))) {
+      HEDGEROW_PROBE_IF(reach < asked, evidence_joiner_reached_by_most);
       found.reached.insert(m.incarnation);
     } else if (late) {
+      HEDGEROW_PROBE(evidence_joiner_unreached);
       found.unreached.insert(m.incarnation);
     }
   }
@@ -260,10 +268,13 @@ void evidence::find_silent(boot_time now, findings& found) {
   if (condemned_.empty()) return;
   const bool stood =
       now - condemned_changed_ >= options_.hold || now - condemned_first_ >= options_.hold_max;
+  HEDGEROW_PROBE_IF(!stood, evidence_verdict_waits);
   if (!stood) return;  // C2
+  HEDGEROW_PROBE_IF(now - condemned_changed_ < options_.hold, evidence_verdict_waited_long_enough);
   // A leader that nobody else wanted to replace may condemn (C5), or it would be stuck for ever.
   settled_ = true;
   if (!may_condemn_ && condemned_.size() > guard_room(now)) {
+    HEDGEROW_PROBE(evidence_guard_holds);
     found.alarm = std::to_string(condemned_.size()) +
                   " members are silent: too many at once to be believed; kept as degraded";
     found.doubtful.insert(condemned_.begin(), condemned_.end());
@@ -273,6 +284,8 @@ void evidence::find_silent(boot_time now, findings& found) {
       found.refused.push_back({who, true});
     return;
   }
+  HEDGEROW_PROBE(evidence_silent_condemned);
+  HEDGEROW_PROBE_IF(may_condemn_, evidence_condemns_after_standing_back);
   for (const auto& who : condemned_) {
     found.gone.push_back({view_->find(who)->name, who, removal_reason::silent});
   }
@@ -284,6 +297,7 @@ void evidence::find_doubtful(boot_time now, const std::vector<std::uint32_t>& do
   for (std::uint32_t s = 0; s < view_->members.size(); ++s) {
     auto& r = records_.at(view_->members[s].incarnation);
     if (!in_doubt.contains(s)) {
+      HEDGEROW_PROBE_IF(r.doubtful_since, evidence_doubt_is_over);
       r.doubtful_since.reset();
       r.helpers.clear();
       continue;
@@ -292,6 +306,7 @@ void evidence::find_doubtful(boot_time now, const std::vector<std::uint32_t>& do
       r.doubtful_since = now;
       choose_helpers(now, s, r);
     }
+    HEDGEROW_PROBE_IF(now - *r.doubtful_since >= options_.doubt_patience, evidence_degraded);
     if (now - *r.doubtful_since >= options_.doubt_patience)
       found.doubtful.insert(view_->members[s].incarnation);
   }
@@ -313,6 +328,7 @@ void evidence::choose_helpers(boot_time now, std::uint32_t subject, record& r) {
   std::sort(candidates.begin(), candidates.end());
   const auto wanted = std::min(candidates.size(), static_cast<std::size_t>(options_.helpers));
   r.helpers.clear();
+  HEDGEROW_PROBE_IF(wanted > 0, evidence_helpers_asked);
   for (std::size_t i = 0; i < wanted; ++i)
     r.helpers.push_back(candidates[i].second);
 }
@@ -328,6 +344,7 @@ evidence::findings evidence::judge(boot_time now) {
   find_certain(now, found);
   find_joiners(now, found);
   if (!may_condemn_ && !HEDGEROW_MUTANT(no_stand_down) && in_minority(now, found)) {
+    HEDGEROW_PROBE(evidence_in_minority);
     found.stand_back = true;
     condemned_.clear();
     return found;

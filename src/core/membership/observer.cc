@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 
 namespace hedgerow::core {
 
@@ -61,8 +62,14 @@ void observer::record(edge& e, bool success) {
       e.missed >= options_.missed_probes_max ||
       (e.state == edge_state::up && std::popcount(e.window) >= options_.window_misses_max);
   if (silent) {
+    HEDGEROW_PROBE_IF(e.state != edge_state::down && e.missed >= options_.missed_probes_max,
+                      observer_down_by_misses);
+    HEDGEROW_PROBE_IF(e.state != edge_state::down && e.missed < options_.missed_probes_max,
+                      observer_down_by_window);
     set(e, edge_state::down);
-  } else if (e.state == edge_state::down && e.clean >= options_.clean_probes) {
+  } else if (e.state == edge_state::down && e.clean >= options_.clean_probes &&
+             !HEDGEROW_MUTANT(down_for_good)) {
+    HEDGEROW_PROBE(observer_up_again);
     e.window = 0;
     set(e, edge_state::up);
   }
@@ -73,6 +80,7 @@ void observer::on_ack(const incarnation& subject, std::uint64_t nonce) {
   // An old ack proves an old state: not older than the silence limit.
   const auto kept = static_cast<std::uint64_t>(options_.missed_probes_max) * edges_.size();
   if (it == edges_.end() || nonce + kept < it->second.nonce || nonce > it->second.nonce) return;
+  HEDGEROW_PROBE_IF(nonce < it->second.nonce, observer_late_answer);
   on_answer(subject);
 }
 
@@ -92,12 +100,14 @@ void observer::on_refused(const incarnation& subject) {
 
 void observer::on_left(const incarnation& subject) {
   const auto it = edges_.find(subject);
+  HEDGEROW_PROBE_IF(it != edges_.end(), observer_told_of_leave);
   if (it != edges_.end()) set(it->second, edge_state::left);
 }
 
 void observer::on_pause(boot_time now) {
   if (HEDGEROW_MUTANT(keep_own_pause)) return;
   for (auto& [subject, e] : edges_) {
+    HEDGEROW_PROBE_IF(e.state == edge_state::down, observer_silence_forgotten);
     const bool certain = e.state == edge_state::refused || e.state == edge_state::left;
     e = edge{.state = certain ? e.state : edge_state::unknown};
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "model/loopback.h"
 
 namespace hedgerow::core {
@@ -16,6 +17,7 @@ constexpr nanoseconds forgiven_after = seconds{60};
 void session::tick(boot_time now, fencing_token leader, session_effects& out) {
   if (leaving_ || mute_ || leader == 0) return;
   if (inside_ && now >= pull_at_) {
+    HEDGEROW_PROBE(session_hears_no_beat);
     pull_at_ = now + options_.silence();
     out.emplace_back(session_effect::pull{});
   }
@@ -44,6 +46,7 @@ void session::accept(boot_time now, const view_ptr& offered, session_effects& ou
   if (offered->id == view_->id && !(*offered == *view_))
     out.emplace_back(session_effect::conflict{offered->id});
   if (offered->id == view_->id) return;
+  HEDGEROW_PROBE_IF(offered->id < view_->id, session_older_view);
   if (offered->id < view_->id && !HEDGEROW_MUTANT(accept_older_view)) return;
   auto change = compare(*view_, offered);
   view_ = offered;
@@ -60,11 +63,14 @@ void session::accept(boot_time now, const view_ptr& offered, session_effects& ou
   if (inside_ && !was_inside) {
     entered_at_ = now;
     pull_at_ = now + options_.silence();
+    HEDGEROW_PROBE_IF(was_member_ && entered_at_.ns != 0, session_entered_again);
     // The first eviction is forgiven at once.
     if (!was_member_) rejoin_delay_ = {};
     was_member_ = true;
     out.emplace_back(session_effect::entered{self_});
   } else if (was_inside && !inside_ && !leaving_) {
+    HEDGEROW_PROBE_IF(reason == removal_reason::silent, session_evicted_as_silent);
+    HEDGEROW_PROBE_IF(reason == removal_reason::replaced, session_evicted_as_replaced);
     out.emplace_back(session_effect::evicted{reason});
   }
 }
@@ -77,14 +83,17 @@ void session::on_join_reply(boot_time now, const message::join_reply& reply, ses
       join_at_ = now + 4 * options_.join_retry;
       break;
     case message::join_status::not_leader:
+      HEDGEROW_PROBE(session_asked_one_that_does_not_lead);
       join_at_ = std::min(join_at_, now + options_.join_retry / 5);
       break;
     case message::join_status::name_in_use:
       // After an eviction the other one has taken our place: wait for it to go.
       if (was_member_) {
+        HEDGEROW_PROBE(session_place_taken_after_eviction);
         join_at_ = now + options_.rejoin_delay_max;
         break;
       }
+      HEDGEROW_PROBE(session_name_in_use);
       mute_ = true;
       out.emplace_back(session_effect::failed{
           error{errc::name_in_use, "name in use by " + reply.address + ": the member '" +
@@ -108,6 +117,10 @@ void session::reincarnate(boot_time now, const incarnation& fresh) {
   self_.incarnation = fresh;
   self_.state = member_state::joining;
   self_.health = member_health::alive;
+  HEDGEROW_PROBE_IF(rejoin_delay_ > nanoseconds{0} && now - entered_at_ > forgiven_after,
+                    session_forgiven);
+  HEDGEROW_PROBE_IF(rejoin_delay_ > nanoseconds{0} && now - entered_at_ <= forgiven_after,
+                    session_rejoins_later);
   if (now - entered_at_ > forgiven_after) rejoin_delay_ = {};
   join_at_ = now + rejoin_delay_;
   rejoin_delay_ = std::clamp<nanoseconds>(2 * rejoin_delay_, seconds{1}, options_.rejoin_delay_max);

@@ -1,6 +1,7 @@
 #include "core/membership/verdict.h"
 
 #include "base/mutant.h"
+#include "base/probe.h"
 
 namespace hedgerow::core {
 namespace {
@@ -39,6 +40,11 @@ verdict judge(const verdict_question& q, const membership_options& options) {
     for (std::uint32_t s = 0; s < n; ++s) {
       if (condemned[s] || !q.subjects[s].judged) continue;
       if (!condemns(count(q, s, condemned), q.subjects[s].own_link_stale, options)) continue;
+      HEDGEROW_PROBE_IF(count(q, s, condemned).voices == 0, verdict_by_own_link_alone);
+      HEDGEROW_PROBE_IF(count(q, s, condemned).voices >= 3, verdict_by_many_voices);
+      HEDGEROW_PROBE_IF(!condemns(count(q, s, std::vector<bool>(n, false)),
+                                  q.subjects[s].own_link_stale, options),
+                        verdict_by_loss_of_a_voice);
       condemned[s] = true;
       moved = true;
     }

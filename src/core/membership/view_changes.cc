@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+#include "base/probe.h"
 #include "core/membership/view_leader.h"
 #include "model/limits.h"
 #include "model/loopback.h"
@@ -17,6 +19,7 @@ constexpr nanoseconds weigh_pause = milliseconds{5};
 
 void view_leader::tick(boot_time now, view_effects& out) {
   if (!active()) return;
+  HEDGEROW_PROBE_IF(pending_ && now >= pending_->deadline, view_store_silent);
   if (pending_ && now >= pending_->deadline)
     on_reply(now, pending_->id, ports::view_reply{ports::store_outcome::unknown, false, {}, {}},
              out);
@@ -76,6 +79,7 @@ void view_leader::verify(const member& who, std::optional<member> joiner, bool t
   const auto it = checks_.find(who.incarnation);
   if (it != checks_.end()) {
     // Evidence from somebody else arrived while a second refusal was waited for.
+    HEDGEROW_PROBE_IF(!twice && it->second.twice, view_second_witness);
     if (!twice) it->second.twice = false;
     if (joiner) it->second.joiner = std::move(joiner);
     return;
@@ -91,15 +95,23 @@ void view_leader::on_verified(boot_time now, const incarnation& who, verified ou
   auto& c = it->second;
   const bool certain = outcome == verified::refused || outcome == verified::other;
   if (certain && c.twice && ++c.refusals < 2) {
+    HEDGEROW_PROBE(view_refusal_wanted_twice);
     c.again_at = now + refusal_gap;
     return;
   }
   const check done = std::move(c);
   checks_.erase(it);
+  HEDGEROW_PROBE_IF(certain && done.twice, view_refused_twice);
+  HEDGEROW_PROBE_IF(outcome == verified::alive && !done.joiner, view_refused_one_lives);
+  HEDGEROW_PROBE_IF(outcome == verified::silent && !done.joiner, view_refused_one_is_silent);
+  HEDGEROW_PROBE_IF(outcome == verified::other, view_another_answers);
   if (certain) evidence_.on_confirmed(who, removal_reason::crashed);
   const bool silent = outcome == verified::silent && done.joiner;
   // Others may hear what this node does not; the joiner asks again.
-  if (silent && phase_ == phase::leading && !evidence_.silent_for_all(now, who)) return;
+  if (silent && phase_ == phase::leading && !evidence_.silent_for_all(now, who)) {
+    HEDGEROW_PROBE(view_holder_of_name_heard_by_others);
+    return;
+  }
   resolve(now, who, done, certain || silent, out);
 }
 
@@ -110,19 +122,23 @@ void view_leader::resolve(boot_time now, const incarnation& who, const check& do
   const bool ours = done.joiner && done.joiner->incarnation == self_.incarnation;
   if (ours && phase_ == phase::checking_name) {
     if (!gone && holder != nullptr) {
+      HEDGEROW_PROBE(view_own_name_taken);
       out.emplace_back(view_effect::name_taken{holder->address});
       return;
     }
+    HEDGEROW_PROBE(view_own_name_freed);
     remove(who, removal_reason::replaced);
     name_judged_ = now;
     lead(now, out);
     return;
   }
   if (done.joiner) {
-    if (gone || holder == nullptr) {
+    if (gone || holder == nullptr || HEDGEROW_MUTANT(join_over_living)) {
+      HEDGEROW_PROBE(view_name_freed_for_joiner);
       remove(who, removal_reason::replaced);
       admit(*done.joiner, out);
     } else {
+      HEDGEROW_PROBE(view_name_in_use);
       out.emplace_back(view_effect::answer_join{
           done.joiner->incarnation, {message::join_status::name_in_use, holder->address}});
     }
@@ -167,6 +183,7 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
   }
   if (current_->find(who.incarnation) != nullptr) {
     // It missed the view that admitted it.
+    HEDGEROW_PROBE(view_joiner_told_again);
     out.emplace_back(view_effect::publish{current_, {}});
     return;
   }
@@ -178,12 +195,14 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
   const auto waiting = std::find_if(joins_.begin(), joins_.end(), same_name);
   const member* holder = current_->find(who.name);
   if (holder != nullptr && holder->incarnation == self_.incarnation) {
+    HEDGEROW_PROBE(view_joiner_named_as_leader);
     out.emplace_back(view_effect::answer_join{who.incarnation,
                                               {message::join_status::name_in_use, self_.address}});
   } else if (holder != nullptr && !removals_.contains(holder->incarnation)) {
     verify(*holder, who, false, out);
   } else if (waiting != joins_.end() && waiting->incarnation != who.incarnation) {
     // Two newcomers of one name: the first is in the next view, and can be asked then.
+    HEDGEROW_PROBE(view_two_newcomers_of_one_name);
     out.emplace_back(view_effect::answer_join{who.incarnation,
                                               {message::join_status::not_leader, self_.address}});
   } else if (joining() >= limits::joining_max) {
@@ -209,6 +228,7 @@ std::size_t view_leader::joining() const {
 void view_leader::on_leave(boot_time now, const incarnation& who, view_effects& out) {
   if (phase_ != phase::leading || who == self_.incarnation) return;
   std::erase_if(joins_, [&](const member& j) { return j.incarnation == who; });
+  HEDGEROW_PROBE_IF(current_->find(who) != nullptr, view_leave_asked);
   if (current_->find(who) != nullptr) leaving_.insert(who);
   proceed(now, out);
 }
@@ -237,6 +257,8 @@ void view_leader::on_pulled_view(const view_ptr& theirs) {
 }
 
 void view_leader::on_known_view(const view_ptr& v) {
+  HEDGEROW_PROBE_IF(phase_ == phase::gathering && known_ && v->id > known_->id,
+                    view_member_knows_more);
   if (!known_ || v->id > known_->id) known_ = v;
 }
 

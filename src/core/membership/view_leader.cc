@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "model/limits.h"
 
 namespace hedgerow::core {
@@ -38,9 +39,10 @@ void view_leader::begin(boot_time now, fencing_token token, const member& self,
 }
 
 void view_leader::allow(boot_time now, bool may_act) {
-  if (!active() || may_act == allowed_) return;
+  if (!active() || may_act == allowed_ || HEDGEROW_MUTANT(decide_without_lease)) return;
   allowed_ = may_act;
   if (!may_act) return;
+  HEDGEROW_PROBE(view_may_act_again);
   evidence_.restart(now);
   judge_anew();
 }
@@ -81,18 +83,21 @@ void view_leader::submit(boot_time now, ports::view_request request, view_effect
 
 // The next statement, if one is due and none is in flight.
 void view_leader::proceed(boot_time now, view_effects& out) {
+  HEDGEROW_PROBE_IF(active() && !allowed_, view_waits_for_lease);
   if (!active() || !allowed_ || pending_ || now < retry_at_) return;
   if (!row_id_) {
     submit(now, {.action = view_action::read}, out);
     return;
   }
   if (row_id_->token > token_) {
+    HEDGEROW_PROBE(view_deposed_by_row);
     const fencing_token by = row_id_->token;
     end();
     out.emplace_back(view_effect::deposed{by});
     return;
   }
   if (row_id_->token < token_ || (row_view_ == nullptr && phase_ == phase::reading)) {
+    HEDGEROW_PROBE_IF(phase_ == phase::leading && ready_, view_claims_anew);
     ports::view_request claim{.action = view_action::claim};
     claim.row.id.token = token_;
     claim.row.epoch = epoch_;
@@ -113,6 +118,7 @@ bool view_leader::name_judged_anew(boot_time now, view_effects& out) {
   if (holder == nullptr || now - name_judged_ <= options_.silence()) return false;
   const auto it = removals_.find(holder->incarnation);
   if (it == removals_.end() || it->second != removal_reason::replaced) return false;
+  HEDGEROW_PROBE(view_own_name_judged_anew);
   removals_.erase(it);
   phase_ = phase::checking_name;
   verify(*holder, self_, false, out);
@@ -124,8 +130,18 @@ void view_leader::on_reply(boot_time now, ports::request_id id, const ports::vie
   if (!pending_ || id != pending_->id) return;
   const pending done = std::move(*pending_);
   pending_.reset();
+  if (done.next && reply.outcome == store_outcome::unknown &&
+      HEDGEROW_MUTANT(unknown_commit_counts)) {
+    row_id_ = done.next->id;
+    current_ = done.next;
+    committed(now, out);
+    return;
+  }
   if (reply.outcome != store_outcome::done) {
     // Read before deciding anything: the statement may have been executed, or may yet be.
+    HEDGEROW_PROBE_IF(reply.outcome == store_outcome::unknown && done.next, view_commit_unknown);
+    HEDGEROW_PROBE_IF(reply.outcome == store_outcome::unknown && done.action == view_action::claim,
+                      view_claim_unknown);
     row_id_.reset();
     retry_at_ = now + store_retry;
     if (done.next) unsure_ = done.next;
@@ -137,6 +153,8 @@ void view_leader::on_reply(boot_time now, ports::request_id id, const ports::vie
     committed(now, out);
     return;
   }
+  HEDGEROW_PROBE_IF(done.next, view_commit_refused);
+  HEDGEROW_PROBE_IF(done.action == view_action::claim && !reply.applied, view_claim_refused);
   on_row(now, reply.row, out);
 }
 
@@ -145,6 +163,8 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
                          view_effects& out) {
   if (!row) {
     // No row: the claim creates it.
+    HEDGEROW_PROBE_IF(phase_ == phase::reading && !row_view_, view_row_missing);
+    HEDGEROW_PROBE_IF(phase_ != phase::reading, view_row_vanished);
     row_id_ = view_id{};
     if (phase_ == phase::reading) {
       if (row_view_) on_known_view(row_view_);
@@ -166,6 +186,7 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
       seen = std::make_shared<const view>(std::move(kept));
     }
     // The store may lose what it has shown: then that is what this node knows.
+    HEDGEROW_PROBE_IF(row_view_ && row_view_->id > seen->id, view_row_went_back);
     if (row_view_ && row_view_->id > seen->id) on_known_view(row_view_);
     // A row that was missing may have been lost: that it has today's epoch says nothing.
     if (!row_view_ || row_view_->id != view_id{}) row_epoch_ = row->epoch;
@@ -173,10 +194,13 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
   } else if (unsure_ && row->id == unsure_->id && row->members == unsure_->members) {
     // The commit whose answer was lost has happened. The id alone does not say so: a claim of a row
     // that the store had rolled back gives this tenure's token to a list of somebody else.
+    HEDGEROW_PROBE(view_unknown_commit_happened);
     current_ = std::move(unsure_);
     committed(now, out);
     return;
   }
+  HEDGEROW_PROBE_IF(unsure_ && row->id < unsure_->id, view_unknown_commit_did_not);
+  HEDGEROW_PROBE_IF(unsure_ && row->id == unsure_->id, view_number_on_another_list);
   proceed(now, out);
 }
 
@@ -214,6 +238,7 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
     }
     current_ = row_view_;
     if (!ask.empty()) {
+      HEDGEROW_PROBE(view_members_asked);
       phase_ = phase::gathering;
       gather_end_ = now + options_.silence();
       out.emplace_back(view_effect::pull_views{std::move(ask)});
@@ -222,6 +247,7 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
   }
   current_ = row_view_;
   const bool newer = known_ && known_->id > row_view_->id && !known_->members.empty();
+  HEDGEROW_PROBE_IF(newer, view_base_newer_than_row);
   if (newer) current_ = known_;
   if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();
   if (const auto why = expelled()) {
@@ -232,6 +258,7 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
   }
   const member* holder = current_->find(self_.name);
   if (holder != nullptr && holder->incarnation != self_.incarnation) {
+    HEDGEROW_PROBE(view_own_name_checked);
     phase_ = phase::checking_name;
     verify(*holder, self_, false, out);
     return;
@@ -261,6 +288,8 @@ view view_leader::decide(std::vector<removal>& removed) const {
     const bool silent = unreached || silent_.contains(m.incarnation);
     if (it != removals_.end() || silent) {
       const auto why = it != removals_.end() ? it->second : removal_reason::silent;
+      HEDGEROW_PROBE_IF(unreached, view_joiner_turned_out);
+      HEDGEROW_PROBE_IF(why == removal_reason::silent && !unreached, view_silent_removed);
       removed.push_back({m.name, m.incarnation, why});
       continue;
     }
@@ -291,6 +320,9 @@ void view_leader::commit(boot_time now, view_effects& out) {
   if (ready_ && next.members == current_->members && *row_id_ == current_->id) return;
   // The row may be behind (a store that lost commits) or ahead (a row that was claimed).
   // An attempt whose outcome was lost keeps its number: no number is used for two lists.
+  HEDGEROW_PROBE_IF(ready_ && row_id_->sequence < current_->id.sequence, view_row_healed);
+  HEDGEROW_PROBE_IF(attempted_ > std::max(row_id_->sequence, current_->id.sequence),
+                    view_number_not_used_twice);
   attempted_ = std::max({row_id_->sequence, current_->id.sequence, attempted_}) + 1;
   next.id.sequence = attempted_;
   ports::view_request request{.action = view_action::commit, .expected = *row_id_};

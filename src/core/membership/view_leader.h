@@ -16,6 +16,7 @@
 
 #include <hedgerow/member.h>
 
+#include "base/probe.h"
 #include "core/membership/evidence.h"
 #include "core/membership/options.h"
 #include "model/message.h"
@@ -106,6 +107,7 @@ class view_leader {
   // The store's epoch changed and the lease was kept (F12).
   void on_epoch(const std::string& epoch) {
     // The row may be an older one now: look before the next commit.
+    HEDGEROW_PROBE_IF(epoch != epoch_ && ready_, view_epoch_moved);
     if (epoch != epoch_ && ready_) row_id_.reset();
     epoch_ = epoch;
   }

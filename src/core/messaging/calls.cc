@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "model/limits.h"
 
 namespace hedgerow::core {
@@ -28,6 +29,7 @@ error calls::unknown(const std::string& why) {
 }
 
 error calls::not_executed(const part& p) const {
+  HEDGEROW_PROBE_IF(p.kind == message::request_kind::send && !p.leader_seen, call_without_leader);
   if (p.kind == message::request_kind::send && !p.leader_seen)
     return {errc::no_leader, "no leader was known up to the deadline; nothing was sent"};
   const std::string why = p.last_problem.empty() ? "the deadline passed" : p.last_problem;
@@ -77,6 +79,7 @@ void calls::broadcast(boot_time now, call_id id, const bytes& payload, boot_time
     out.emplace_back(call_effect::broadcast_done{id});
     return;
   }
+  if (HEDGEROW_MUTANT(broadcast_misses_one) && to.size() > 1) to.pop_back();
   broadcasts_[id] = to.size();
   for (auto& t : to) {
     const std::uint64_t request = ++last_request_;
@@ -147,6 +150,7 @@ void calls::retry(boot_time now, std::uint64_t request, part& p, const std::stri
   p.last_problem = why;
   const bool moved = leader_ && p.to && leader_->incarnation != p.to->incarnation;
   if (p.kind == message::request_kind::send && moved) {
+    HEDGEROW_PROBE(call_goes_on_to_next_leader);
     attempt(now, request, p, out);
   } else {
     schedule(request, p, now + retry_pause);
@@ -169,6 +173,7 @@ void calls::turned_away(boot_time now, std::uint64_t request, part& p, const mes
   const bool final_here =
       p.kind == message::request_kind::broadcast && answer.status != reply_status::overloaded;
   if (final_here || now >= p.deadline) {
+    HEDGEROW_PROBE_IF(final_here, call_refused_by_member);
     p.last_problem = why;
     finish(request, tl::unexpected(not_executed(p)), out);
     return;
@@ -176,17 +181,22 @@ void calls::turned_away(boot_time now, std::uint64_t request, part& p, const mes
   const bool redirected = answer.status == reply_status::not_leader && !answer.leader.empty() &&
                           p.to && answer.leader != p.to->incarnation;
   if (redirected && ++p.redirects <= redirects_max) {
+    HEDGEROW_PROBE(call_redirected);
     p.last_problem = why;
     p.to = std::make_shared<const target>(target{{}, answer.leader_address, answer.leader});
     transmit(now, request, p, out);
     return;
   }
+  HEDGEROW_PROBE_IF(redirected, call_redirected_too_often);
+  HEDGEROW_PROBE_IF(answer.status == reply_status::overloaded, call_meets_overload);
+  HEDGEROW_PROBE_IF(answer.status == reply_status::expired, call_expired_there);
   retry(now, request, p, why, out);
 }
 
 void calls::on_reply(boot_time now, message::reply&& answer, call_effects& out) {
   const auto request = answer.id;
   part* const p = parts_.find(request);
+  HEDGEROW_PROBE_IF(p == nullptr, call_answer_too_late);
   if (p == nullptr || !p->in_flight) return;
   const std::string_view text = as_view(answer.payload);
   switch (answer.status) {
@@ -197,6 +207,7 @@ void calls::on_reply(boot_time now, message::reply&& answer, call_effects& out) 
       finish(request, fail(errc::handler_failed, std::string(text)), out);
       break;
     case reply_status::unknown:
+      HEDGEROW_PROBE(call_handler_cut_off);
       finish(request, tl::unexpected(unknown(std::string(text))), out);
       break;
     case reply_status::not_leader:
@@ -213,7 +224,9 @@ void calls::on_unsent(boot_time now, std::uint64_t request, const std::string& w
                       call_effects& out) {
   part* const p = parts_.find(request);
   if (p == nullptr || !p->in_flight) return;
+  HEDGEROW_PROBE_IF(!gone, call_not_sent);
   if (gone && p->kind == message::request_kind::broadcast) {
+    HEDGEROW_PROBE(call_member_is_gone);
     p->last_problem = why;
     finish(request, tl::unexpected(not_executed(*p)), out);
   } else {
@@ -225,6 +238,7 @@ void calls::on_cut(boot_time now, std::uint64_t request, const std::string& why,
                    call_effects& out) {
   part* const p = parts_.find(request);
   if (p == nullptr || !p->in_flight) return;
+  HEDGEROW_PROBE(call_cut);
   if (HEDGEROW_MUTANT(resend_unknown)) {
     retry(now, request, *p, why, out);
     return;
@@ -256,8 +270,12 @@ void calls::on_sent(std::uint64_t request) {
 // The wait is over before there is an answer.
 void calls::abandon(std::uint64_t request, const part& p, const std::string& why,
                     call_effects& out) {
+  HEDGEROW_PROBE_IF(p.in_flight && p.sent, call_unanswered);
+  HEDGEROW_PROBE_IF(p.in_flight && !p.sent, call_never_left);
+  HEDGEROW_PROBE_IF(stopped_, call_open_at_stop);
   if (p.in_flight) out.emplace_back(call_effect::forget{p.to->incarnation, request});
-  if (p.in_flight && p.sent && !HEDGEROW_MUTANT(unknown_is_not_executed)) {
+  const bool forgotten = !p.last_problem.empty() && HEDGEROW_MUTANT(retried_is_not_executed);
+  if (p.in_flight && p.sent && !forgotten && !HEDGEROW_MUTANT(unknown_is_not_executed)) {
     finish(request, tl::unexpected(unknown(why)), out);
   } else if (stopped_) {
     finish(request, fail(errc::stopped, why + "; it was not executed"), out);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "model/limits.h"
 
 namespace hedgerow::core {
@@ -41,6 +42,9 @@ void inbox::on_request(boot_time now, std::uint64_t connection, message::request
              queued_bytes_ + as_view(what.payload).size() > limits::handler_queue_bytes_max) {
     no = {reply_status::overloaded, "too many messages wait for their handlers"};
   }
+  HEDGEROW_PROBE_IF(no && no->status == reply_status::stopping, inbox_stopping);
+  HEDGEROW_PROBE_IF(no && no->status == reply_status::not_leader, inbox_not_leader);
+  HEDGEROW_PROBE_IF(no && no->status == reply_status::not_member, inbox_not_member);
   if (no) {
     message::reply reply{what.id, no->status, may.token, name_, {}, {}, make_bytes(no->text)};
     if (no->status == reply_status::not_leader) {

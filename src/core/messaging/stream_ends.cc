@@ -5,6 +5,7 @@
 #include <hedgerow/stream.h>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "core/messaging/streams.h"
 
 namespace hedgerow::core {
@@ -79,7 +80,9 @@ void streams::end_unopened(end_state& e, stream_effects& out) {
         e.connection,
         message::stream_reset{e.wire, stream_code::timed_out, 0, "not taken in time", {}, {}}});
   }
+  HEDGEROW_PROBE_IF(e.connection != 0, stream_asked_in_vain);
   if (e.kind == request_kind::send && !e.leader_seen) {
+    HEDGEROW_PROBE(stream_without_leader);
     end(e, fail(errc::no_leader, "no leader was known in time; the stream was not opened"), out);
     return;
   }
@@ -90,11 +93,13 @@ void streams::end_unopened(end_state& e, stream_effects& out) {
 void streams::on_reset(boot_time now, std::uint64_t connection, message::stream_reset&& what,
                        stream_effects& out) {
   end_state* const e = find(connection, what.stream);
+  HEDGEROW_PROBE_IF(e == nullptr, stream_ends_cross);
   if (e == nullptr || HEDGEROW_MUTANT(stream_reset_unheard)) return;
   if (e->now == stage::asked && is_refusal(what.code)) {
     turned_away(now, *e, what, out);
     return;
   }
+  HEDGEROW_PROBE_IF(what.consumed > e->acknowledged, stream_end_acknowledges);
   e->acknowledged = std::clamp(what.consumed, e->acknowledged, e->messages);
   end(*e, tl::unexpected(error_of(*e, what.code, std::move(what.text))), out);
 }
@@ -108,8 +113,10 @@ void streams::on_connection_gone(boot_time now, std::uint64_t connection, const 
   for (const auto& [wire, id] : on_it) {
     end_state& e = *find(id);
     if (e.now == stage::asked || (e.opener && HEDGEROW_MUTANT(stream_goes_on_elsewhere))) {
+      HEDGEROW_PROBE(stream_asked_again_elsewhere);
       look_again(now, e, why, out);
     } else {
+      HEDGEROW_PROBE(stream_cut);
       end(e,
           fail(errc::outcome_unknown,
                "the connection was lost, and what was not acknowledged may have been consumed: " +
@@ -131,6 +138,7 @@ void streams::on_acting(boot_time /*now*/, fencing_token acting, stream_effects&
     if (!e.opener && e.kind == request_kind::send && e.token != acting) over.push_back(id);
   }
   if (HEDGEROW_MUTANT(stream_without_lease)) return;
+  HEDGEROW_PROBE_IF(!over.empty(), stream_leadership_over);
   for (const auto id : over)
     reset(*find(id), stream_code::leadership_lost, "the node that had taken it lost leadership",
           out);
@@ -154,7 +162,8 @@ void streams::schedule(end_state& e) {
   boot_time at = std::min(e.deadline, e.starved_until);
   at = std::min(at, e.retry_at);
   if (e.now != stage::open) at = std::min(at, e.opening_deadline);
-  if (e.now == stage::open && e.idle > nanoseconds{0}) at = std::min(at, e.active + e.idle);
+  const bool idles = e.idle > nanoseconds{0} && !HEDGEROW_MUTANT(stream_idles_for_ever);
+  if (e.now == stage::open && idles) at = std::min(at, e.active + e.idle);
   if (at == e.due) return;
   due_.erase({e.due, e.id});
   e.due = at;
@@ -165,10 +174,13 @@ void streams::on_due(boot_time now, end_state& e, stream_effects& out) {
   if (e.now != stage::open && e.opening_deadline <= now) {
     end_unopened(e, out);
   } else if (e.deadline <= now) {
+    HEDGEROW_PROBE(stream_past_deadline);
     reset(e, stream_code::timed_out, "the stream's deadline has passed", out);
   } else if (e.now == stage::open && e.idle > nanoseconds{0} && e.active + e.idle <= now) {
+    HEDGEROW_PROBE(stream_idle_too_long);
     reset(e, stream_code::timed_out, "the stream was idle for too long", out);
   } else if (e.starved_until <= now) {
+    HEDGEROW_PROBE(stream_starved);
     reset(e, stream_code::overloaded,
           "no memory for a long message: other streams of its connection are not read", out);
   } else {
@@ -195,6 +207,7 @@ boot_time streams::next_wake() const {
 
 void streams::stop(boot_time /*now*/, stream_effects& out) {
   stopped_ = true;
+  HEDGEROW_PROBE_IF(!ends_.empty(), stream_open_at_stop);
   while (!ends_.empty())
     reset(ends_.begin()->second, stream_code::stopping, "stopping", out);
 }

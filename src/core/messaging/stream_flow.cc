@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/little_endian.h"
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "core/messaging/streams.h"
 
 namespace hedgerow::core {
@@ -72,6 +73,8 @@ void streams::send_one(boot_time now, end_state& e, line& on, stream_effects& ou
     std::size_t count = std::min(front.size(), limits::stream_frame_bytes);
     if (!HEDGEROW_MUTANT(stream_window_ignored))
       count = std::min<std::size_t>(count, e.sent_max - e.sent);
+    HEDGEROW_PROBE_IF(count < std::min(front.size(), limits::stream_frame_bytes),
+                      stream_cut_by_window);
     message::stream_data frame{e.wire, front.first(count)};
     front.remove_prefix(count);
     if (front.empty()) e.queue.pop_front();
@@ -125,6 +128,7 @@ void streams::on_credit(boot_time now, std::uint64_t connection, const message::
 void streams::on_data(boot_time now, std::uint64_t connection, message::stream_data&& what,
                       fencing_token acting, stream_effects& out) {
   end_state* const e = find(connection, what.stream);
+  HEDGEROW_PROBE_IF(e == nullptr, stream_data_after_end);
   if (e == nullptr) return;  // it has ended here, and the other side does not know yet
   e->active = now;
   if (e->now != stage::open || e->peer_finished || what.data.size() > e->granted - e->received) {
@@ -168,6 +172,7 @@ void streams::take_part(boot_time now, end_state& e, slice& rest, stream_effects
     std::memcpy(e.length + e.length_bytes, rest.text.data(), count);
     e.length_bytes = static_cast<std::uint8_t>(e.length_bytes + count);
     rest.remove_prefix(count);
+    HEDGEROW_PROBE_IF(e.length_bytes < length_size, stream_length_in_two_pieces);
     if (e.length_bytes < length_size) return;
     if (!begin_message(now, e, out)) {
       rest = {};
@@ -208,6 +213,7 @@ bool streams::begin_message(boot_time now, end_state& e, stream_effects& out) {
     send_credit(e, out);
     return true;
   }
+  HEDGEROW_PROBE(stream_starves);
   e.starved_for = needed;
   e.starved_until = now + starving_max;
   lines_.at(e.connection).starved.push_back(e.id);
@@ -232,6 +238,7 @@ void streams::feed_starved(line& on, stream_effects& out) {
   while (!on.starved.empty()) {
     end_state& e = *find(on.starved.front());
     if (!widen(e, e.starved_for)) return;
+    HEDGEROW_PROBE(stream_fed_again);
     on.starved.pop_front();
     e.starved_for = 0;
     e.starved_until = boot_time::never();
@@ -257,7 +264,9 @@ void streams::grow(end_state& e) {
   if (e.usual >= limits::stream_window_max || e.consumed - e.widened_at < e.usual) return;
   const std::size_t usual = std::min(2 * e.usual, limits::stream_window_max);
   const std::size_t others = lines_.at(e.connection).promised - e.promised;
+  HEDGEROW_PROBE_IF(others + usual > with_.connection_bytes / 2, stream_may_not_grow);
   if (others + usual > with_.connection_bytes / 2) return;
+  HEDGEROW_PROBE(stream_window_grows);
   e.usual = usual;
   e.widened_at = e.consumed;
 }

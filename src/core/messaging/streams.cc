@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 
 namespace hedgerow::core {
 namespace {
@@ -85,6 +86,7 @@ void streams::on_leader(boot_time /*now*/, const std::optional<target>& leader,
   for (const auto id : looking_) {
     auto& e = ends_.at(id);
     if (e.kind != request_kind::send) continue;
+    HEDGEROW_PROBE_IF(!e.leader_seen, stream_waited_for_leader);
     e.to = leader;
     attempt(e, out);
     schedule(e);
@@ -117,7 +119,9 @@ void streams::on_unreachable(boot_time now, const incarnation& who, const std::s
                              bool gone, stream_effects& out) {
   for (const auto id : take_awaiting(who)) {
     auto& e = ends_.at(id);
+    HEDGEROW_PROBE(stream_unreachable);
     if (gone && e.kind == request_kind::broadcast) {
+      HEDGEROW_PROBE(stream_member_is_gone);
       e.last_problem = why;
       end_unopened(e, out);
     } else {
@@ -132,6 +136,7 @@ void streams::ask(boot_time now, end_state& e, std::uint64_t connection, stream_
     ++last_wire_;
   while (find(connection, last_wire_) != nullptr);
   if (!attach(e, connection, last_wire_, out)) {
+    HEDGEROW_PROBE(stream_no_window_here);
     look_again(now, e, "the windows of this connection are all given to other streams", out);
     return;
   }
@@ -159,6 +164,7 @@ void streams::look_again(boot_time now, end_state& e, const std::string& why, st
     const bool moved = leader_ && e.to && leader_->incarnation != e.to->incarnation;
     e.to.reset();
     if (moved) {
+      HEDGEROW_PROBE(stream_goes_on_to_next_leader);
       attempt(e, out);
       return;
     }
@@ -172,12 +178,14 @@ void streams::turned_away(boot_time now, end_state& e, const message::stream_res
   const bool redirected = why.code == stream_code::not_leader && !why.leader.empty() && e.to &&
                           why.leader != e.to->incarnation && e.kind == request_kind::send;
   if (redirected && ++e.redirects <= redirects_max) {
+    HEDGEROW_PROBE(stream_redirected);
     take_back(e, why.text, out);
     e.to = target{{}, why.leader_address, why.leader};
     attempt(e, out);
     return;
   }
   if (e.kind == request_kind::broadcast && why.code != stream_code::overloaded) {
+    HEDGEROW_PROBE(stream_refused_by_member);
     take_back(e, why.text, out);
     end_unopened(e, out);
     return;
@@ -226,6 +234,7 @@ void streams::detach(end_state& e, stream_effects& out) {
 void streams::on_accept(boot_time now, std::uint64_t connection, message::stream_accept&& what,
                         stream_effects& out) {
   end_state* const e = find(connection, what.stream);
+  HEDGEROW_PROBE_IF(e == nullptr, stream_taken_too_late);
   if (e == nullptr) return;
   if (!e->opener || e->now != stage::asked) {
     reset(*e, stream_code::violation, "an answer that was not asked for", out);
@@ -256,6 +265,9 @@ void streams::on_open(boot_time now, std::uint64_t connection, message::stream_o
     }
     out.emplace_back(stream_effect::transmit{connection, std::move(no)});
   };
+  HEDGEROW_PROBE_IF(may.stopping || stopped_, stream_offered_while_stopping);
+  HEDGEROW_PROBE_IF(send && may.acting == 0, stream_offered_to_no_leader);
+  HEDGEROW_PROBE_IF(!send && !may.member, stream_offered_to_no_member);
   if (may.stopping || stopped_) return refuse(stream_code::stopping, "stopping");
   if (send && may.acting == 0 && !HEDGEROW_MUTANT(stream_without_lease))
     return refuse(stream_code::not_leader, "not the leader");
@@ -266,12 +278,13 @@ void streams::on_open(boot_time now, std::uint64_t connection, message::stream_o
   auto& e = ends_[id];
   e.id = id;
   if (!attach(e, connection, what.stream, out)) {
+    HEDGEROW_PROBE(stream_no_window_there);
     ends_.erase(id);
     return refuse(stream_code::overloaded, "too many streams are open on one connection");
   }
   e.now = stage::open;
   e.kind = what.kind;
-  e.token = send ? may.acting : may.view_token;
+  e.token = send && !HEDGEROW_MUTANT(stream_of_any_token) ? may.acting : may.view_token;
   e.sent_max = what.limit;
   e.idle = std::clamp<nanoseconds>(what.idle, nanoseconds{0}, remaining_max);
   if (what.remaining > nanoseconds{0}) e.deadline = now + std::min(what.remaining, remaining_max);

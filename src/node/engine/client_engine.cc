@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/probe.h"
 #include "base/random.h"
 #include "core/membership/session.h"
 #include "model/limits.h"
@@ -101,6 +102,7 @@ void client_engine::offer(const std::vector<std::string>& addresses) {
       if (!known && !a.empty()) candidates_.push_back(a);
     }
     if (candidates_.empty()) {
+      HEDGEROW_PROBE(client_knows_nobody);
       if (problem_.empty()) problem_ = "no agent of this group is known";
       feed_retry_ = now_.boot + look_again;
     } else {
@@ -212,6 +214,8 @@ void client_engine::on_dial_failed(ports::connection_id id, ports::dial_failure 
       streams_.on_dial_failed(now_.boot, o, text, gone);
       return;
     }
+    HEDGEROW_PROBE_IF(why == ports::dial_failure::refused, client_node_refuses);
+    HEDGEROW_PROBE_IF(why == ports::dial_failure::silent, client_node_silent);
     problem_ = "no answer from " + dialled_ + ": " + text;
     feed_ = 0;
     feed_retry_ = candidates_.empty() ? now_.boot + look_again : now_.boot;
@@ -224,6 +228,7 @@ void client_engine::on_closed(ports::connection_id id, const std::string& why) {
       settle(links_.on_closed(id), why, false);
       return;
     }
+    HEDGEROW_PROBE(client_feed_lost);
     feed_ = 0;
     feed_open_ = false;
     // Any member will do; what was known stays until somebody knows better.
@@ -246,6 +251,7 @@ void client_engine::on_retired(ports::connection_id id) {
       return;
     }
     // It only listens: nothing is lost with it.
+    HEDGEROW_PROBE(client_feed_retired);
     ports_.transport.close(id);
     feed_ = 0;
     feed_open_ = false;
@@ -273,6 +279,7 @@ void client_engine::on_message(ports::connection_id id, message::any&& what) {
 }
 
 void client_engine::accept(const view_ptr& offered) {
+  HEDGEROW_PROBE_IF(offered->id < view_->id, client_shown_older_view);
   if (offered->id <= view_->id) return;
   const view_change change = core::compare(*view_, offered);
   view_ = offered;
@@ -281,6 +288,8 @@ void client_engine::accept(const view_ptr& offered) {
 }
 
 void client_engine::accept(const message::leader_news& news) {
+  HEDGEROW_PROBE_IF(news.token != 0 && news.token < leader_.token, client_told_of_past_leader);
+  HEDGEROW_PROBE_IF(news.token == 0 && leader_.known(), client_told_of_no_leader);
   if (news.token != 0 && news.token < leader_.token) return;
   const bool same = news.token == leader_.token && news.incarnation == leader_.incarnation;
   leader_ = {news.name, news.address, news.incarnation, news.token,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/probe.h"
 #include "model/loopback.h"
 #include "node/engine/clock_words.h"
 #include "node/engine/state.h"
@@ -141,6 +142,7 @@ void engine::state::begin_turn() {
   now_ = ports_.clock.now();
   // D3: a loop that wakes this late was not running; what it has not heard proves nothing.
   if (armed_ != boot_time::never() && now_.boot - armed_ > options_.membership.probe_period) {
+    HEDGEROW_PROBE(engine_stood_still);
     say(severity::warning, "this process stood still for " +
                                std::to_string((now_.boot - armed_).count() / 1'000'000) + " ms");
     observer_.on_pause(now_.boot);
@@ -163,6 +165,8 @@ void engine::state::tick() {
   session_.tick(now_.boot, leader_to_ask(), session_effects_);
   view_leader_.tick(now_.boot, view_effects_);
   // Committed when this leader could not act: now it can.
+  HEDGEROW_PROBE_IF(may_lead(now_) && session_.current()->id < view_leader_.current()->id,
+                    engine_publishes_later);
   if (may_lead(now_) && session_.current()->id < view_leader_.current()->id)
     view_effects_.emplace_back(
         core::view_effect::publish{view_leader_.current(), view_leader_.current()->removed});
@@ -309,6 +313,9 @@ void engine::state::finish_stop() {
   const bool alone = session_.current()->members.size() <= 1 || leader_.token == 0 || leader_.gone;
   const bool left = farewell_said_ && (!session_.inside() || alone);
   if (!left && !late) return;
+  HEDGEROW_PROBE_IF(!left, engine_stops_unheard);
+  HEDGEROW_PROBE_IF(farewell_said_ && session_.inside() && alone, engine_stops_alone);
+  HEDGEROW_PROBE_IF(inbox_.running() > 0 && !late, engine_stop_waits_for_handlers);
   if (inbox_.running() > 0 && !late) return;
   stopping_ = stopping::stopped;
   stop_deadline_ = boot_time::never();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/probe.h"
 #include "model/loopback.h"
 #include "node/engine/state.h"
 
@@ -23,6 +24,8 @@ void engine::state::carry_out(core::lease_effect::gained&& e) {
   const auto& row = lease_.known_row();
   const bool may_condemn =
       stood_back_.token != 0 && row && row->version == stood_back_.version + stood_back_.others + 1;
+  HEDGEROW_PROBE_IF(stood_back_.token != 0, engine_leads_after_standing_back);
+  HEDGEROW_PROBE_IF(may_condemn, engine_may_condemn);
   stood_back_ = {};
   say(severity::info, "took the lease, token " + std::to_string(e.token));
   view_leader_.begin(now_.boot, e.token, session_.self(), session_.current(), lease_.epoch(),
@@ -128,6 +131,7 @@ void engine::state::learn_from_row() {
       {row->holder, row->address, row->incarnation}, row->token, row->expires, false};
   // It holds the lease, and waits before it leads (R8).
   if (row->safe_after >= now_.truth.earliest) {
+    HEDGEROW_PROBE(engine_leader_cools_off);
     waiting_leader_ = {std::move(found), row->safe_after};
     return;
   }
@@ -136,6 +140,7 @@ void engine::state::learn_from_row() {
 
 void engine::state::greet_waiting_leader() {
   if (!waiting_leader_ || now_.truth.earliest <= waiting_leader_->leads_after) return;
+  HEDGEROW_PROBE(engine_leader_has_cooled_off);
   learn_leader(std::move(waiting_leader_->who));
   waiting_leader_.reset();
 }
@@ -154,6 +159,7 @@ void engine::state::learn_leader(known_leader news) {
   if (news.token < leader_.token) return;
   if (news.token == leader_.token) {
     // Only a later expiry proves that a leader that was taken for gone is there.
+    HEDGEROW_PROBE_IF(news.expires > leader_.expires && leader_.gone, engine_leader_not_gone);
     if (news.expires > leader_.expires) leader_.gone = false;
     leader_.expires = std::max(leader_.expires, news.expires);
     if (!told_leader_.known()) tell_leader();

@@ -1,6 +1,7 @@
 #include "node/engine/links.h"
 
 #include "base/mutant.h"
+#include "base/probe.h"
 
 namespace hedgerow::engine {
 
@@ -48,6 +49,7 @@ links::carried links::carry(const core::target& to, message::request&& what) {
 bool links::forget(const incarnation& who, std::uint64_t request) {
   out_on_.erase(request);
   const auto it = links_.find(who);
+  HEDGEROW_PROBE_IF(it != links_.end() && !it->second.waiting.empty(), link_request_taken_back);
   return it != links_.end() &&
          std::erase_if(it->second.waiting, [&](const auto& w) { return w.id == request; }) > 0;
 }
@@ -150,6 +152,7 @@ links::outcome links::drop(const incarnation& who) {
   }
   outcome all;
   for (const auto id : theirs) {
+    HEDGEROW_PROBE(link_dropped_with_member);
     transport_.close(id);
     const auto o = on_closed(id);
     all.cut.insert(all.cut.end(), o.cut.begin(), o.cut.end());
@@ -164,6 +167,7 @@ links::outcome links::reset() {
   for (const auto& [who, l] : links_) {
     for (const auto& w : l.waiting)
       o.unsent.push_back(w.id);
+    HEDGEROW_PROBE_IF(!l.open && l.id != 0, link_dial_given_up_by_eviction);
     if (!l.open) o.given_up.push_back(who);
   }
   for (const auto& [id, p] : peers_)

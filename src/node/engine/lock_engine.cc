@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/probe.h"
 #include "base/random.h"
 
 namespace hedgerow::engine {
@@ -97,6 +98,7 @@ void lock_engine::update_cell() {
 // What has come of the acquire or the release that is open.
 void lock_engine::follow_stage() {
   if (stage_ == stage::releasing && (lease_.idle() || now_.boot >= deadline_)) {
+    HEDGEROW_PROBE_IF(!lease_.idle(), lock_release_not_acknowledged);
     stage_ = stage::free;
     deadline_ = boot_time::never();
     owner_.on_released();
@@ -110,9 +112,13 @@ void lock_engine::follow_stage() {
   const bool must_wait =
       settled || lease_.held_token() != 0 || !now_.truth.trusted(options_.lease.max_error);
   if (now_.boot >= deadline_ || (attempt_ && must_wait)) {
+    HEDGEROW_PROBE_IF(attempt_ && settled, lock_attempt_finds_it_held);
+    HEDGEROW_PROBE_IF(attempt_ && lease_.held_token() != 0, lock_attempt_finds_it_new);
+    HEDGEROW_PROBE_IF(now_.boot >= deadline_, lock_not_acquired_in_time);
     answer_no(
         {errc::not_acquired, "the lock \"" + options_.name + "\" was not acquired: " + why_not()});
   } else if (settled && !queued_) {
+    HEDGEROW_PROBE(lock_waits_for_holder);
     queued_ = true;
     owner_.on_queued();
   }
@@ -192,6 +198,7 @@ void lock_engine::release() {
     // R7: from here on no other thread sees it held.
     update_cell();
     lease_.want(now_, false, effects_);
+    HEDGEROW_PROBE_IF(asked_for, lock_not_wanted_any_more);
     if (asked_for)
       owner_.on_not_acquired(
           {errc::stopped, "the lock \"" + options_.name + "\" is not wanted any more"});
@@ -218,6 +225,7 @@ void lock_engine::carry_out(core::lease_effect::submit&& e) {
 
 void lock_engine::carry_out(core::lease_effect::gained&& e) {
   if (stage_ == stage::held) {
+    HEDGEROW_PROBE(lock_resumed);
     say(severity::info, "usable again, token " + std::to_string(e.token));
     owner_.on_resumed(e.token);
     return;
@@ -233,12 +241,14 @@ void lock_engine::carry_out(core::lease_effect::gained&& e) {
 
 void lock_engine::carry_out(core::lease_effect::suspended&& e) {
   if (stage_ != stage::held) return;
+  HEDGEROW_PROBE(lock_suspended);
   say(severity::warning, "suspended, token " + std::to_string(e.token));
   owner_.on_suspended(e.token);
 }
 
 void lock_engine::carry_out(core::lease_effect::lost&& e) {
   if (stage_ != stage::held) return;
+  HEDGEROW_PROBE(lock_lost);
   stage_ = stage::free;
   update_cell();
   say(severity::warning, "lost, token " + std::to_string(e.token) + ": " + e.why);

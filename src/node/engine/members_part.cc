@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "node/engine/state.h"
 
 namespace hedgerow::engine {
@@ -24,6 +25,7 @@ void engine::state::carry_out(core::view_effect::submit&& e) {
 
 // S3: what is published was committed; and R1 is asked again, for the commit took its time.
 void engine::state::carry_out(core::view_effect::publish&& e) {
+  HEDGEROW_PROBE_IF(!lease_.may_act(ports_.clock.truth()), engine_commit_after_lease);
   if (!lease_.may_act(ports_.clock.truth())) return;
   const auto before = session_.current();
   session_.accept(now_.boot, e.view, session_effects_);
@@ -43,6 +45,7 @@ void engine::state::carry_out(core::view_effect::verify&& e) {
 
 void engine::state::carry_out(core::view_effect::answer_join&& e) {
   const auto it = joiners_.find(e.joiner);
+  HEDGEROW_PROBE_IF(it == joiners_.end(), engine_joiner_is_gone);
   if (it == joiners_.end()) return;
   // A lost answer is asked for again.
   if (!ports_.transport.send(it->second, e.reply)) joiners_.erase(it);
@@ -104,6 +107,7 @@ void engine::state::carry_out(core::session_effect::join&& /*e*/) {
 }
 
 void engine::state::carry_out(core::session_effect::pull&& /*e*/) {
+  if (HEDGEROW_MUTANT(views_not_compared)) return;
   if (leader_to_ask() != 0) links_.say(leader_.at, message::view_pull{session_.current()->id});
 }
 
@@ -128,6 +132,7 @@ void engine::state::carry_out(core::session_effect::entered&& e) {
 void engine::state::carry_out(core::session_effect::evicted&& e) {
   say(severity::warning, "evicted: " + std::string(to_string(e.reason)));
   owner_.on_evicted(e.reason);
+  if (HEDGEROW_MUTANT(evicted_goes_on)) return;
   const auto life = fresh_incarnation();
   view_leader_.end();
   lease_.reincarnate(now_, life, lease_effects_);
@@ -194,6 +199,8 @@ void engine::state::report() {
 
 // P1: who is behind asks for the newest view.
 void engine::state::compare_views(ports::connection_id from, const view_id& theirs) {
+  HEDGEROW_PROBE_IF(theirs > session_.current()->id, engine_behind_in_views);
+  if (HEDGEROW_MUTANT(views_not_compared)) return;
   if (theirs > session_.current()->id &&
       !ports_.transport.send(from, message::view_pull{session_.current()->id}))
     say(severity::debug, "could not ask for a newer view");
@@ -213,6 +220,7 @@ void engine::state::handle(ports::connection_id from, message::beat&& m) {
   // No clock is so wrong, and no lease so long; sums with it must not overflow.
   m.expires = std::min(m.expires, now_.truth.latest + std::chrono::hours{24});
   lease_.on_news(now_, m.token, m.expires, lease_effects_);
+  HEDGEROW_PROBE_IF(m.token < leader_.token, engine_beat_of_past_leader);
   if (m.token < leader_.token || m.token <= view_leader_.token()) return;
   const auto& peer = *links_.peer_of(from);
   learn_leader({{peer.name, peer.address, peer.incarnation}, m.token, m.expires, false});
@@ -221,6 +229,7 @@ void engine::state::handle(ports::connection_id from, message::beat&& m) {
   session_.on_beat(now_.boot);
   tell_subscribers_leader();
   if (extra_subjects_ != m.extra_subjects) {
+    HEDGEROW_PROBE_IF(!m.extra_subjects.empty(), engine_helps_to_observe);
     extra_subjects_ = std::move(m.extra_subjects);
     follow_view();
   }
@@ -235,6 +244,8 @@ void engine::state::handle(ports::connection_id from, message::report&& m) {
 
 void engine::state::handle(ports::connection_id /*from*/, message::view_push&& m) {
   view_leader_.on_pulled_view(m.view);
+  HEDGEROW_PROBE_IF(view_leader_.active() && m.view->id.token > view_leader_.token(),
+                    engine_leader_shown_later_view);
   // A leader's own views are the newest there are, but for those that a store has lost.
   if (!view_leader_.active() || m.view->id.token > view_leader_.token())
     session_.accept(now_.boot, m.view, session_effects_);
@@ -274,6 +285,7 @@ void engine::state::handle(ports::connection_id from, message::leave&& /*m*/) {
 void engine::state::handle(ports::connection_id from, message::released&& m) {
   forget_leader(links_.peer_of(from)->incarnation);
   if (m.stood_back && m.token > stood_back_.newest_other) {
+    HEDGEROW_PROBE_IF(stood_back_.token != 0, engine_another_stood_back);
     ++stood_back_.others;
     stood_back_.newest_other = m.token;
   }
@@ -284,6 +296,7 @@ void engine::state::handle(ports::connection_id from, message::released&& m) {
 void engine::state::subject_refused(const core::target& who) {
   observer_.on_refused(who.incarnation);
   if (who.incarnation != leader_.at.incarnation || leader_.gone) return;
+  HEDGEROW_PROBE(engine_leader_refused);
   forget_leader(who.incarnation);
   lease_.on_holder_gone(now_, lease_effects_);
 }

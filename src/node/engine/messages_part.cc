@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/mutant.h"
+#include "base/probe.h"
 #include "model/limits.h"
 #include "node/engine/state.h"
 
@@ -19,7 +20,8 @@ void engine::state::on_open(ports::connection_id id, const ports::peer& who) {
     return;
   }
   // A new connection of a leader's own starts with the newest view.
-  if (o.peer && view_leader_.active() && session_.current()->find(o.peer->incarnation) != nullptr &&
+  if (o.peer && view_leader_.active() && !HEDGEROW_MUTANT(views_not_compared) &&
+      session_.current()->find(o.peer->incarnation) != nullptr &&
       !ports_.transport.send(id, message::view_push{session_.current()}))
     say(severity::debug, "could not send a view");
   // Someone who waits to be admitted asks at once.
@@ -64,6 +66,7 @@ void engine::state::on_closed(ports::connection_id id, const std::string& why) {
 
 void engine::state::on_retired(ports::connection_id id) {
   // The new one is dialled now: probes and beats must not miss a period.
+  HEDGEROW_PROBE(engine_connection_retired);
   if (const auto peer = links_.retire(id)) links_.ensure(*peer);
 }
 
@@ -174,6 +177,7 @@ void engine::state::carry_out(core::inbox_effect::answer&& e) {
   if (e.connection == 0) {
     calls_.on_reply(now_.boot, std::move(e.reply), call_effects_);
   } else if (!ports_.transport.send(e.connection, std::move(e.reply))) {
+    HEDGEROW_PROBE(engine_asker_is_gone);
     say(severity::debug, "the asker of a request is gone, its answer is dropped");
   }
 }
