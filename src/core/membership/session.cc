@@ -56,8 +56,12 @@ void session::accept(boot_time now, const view_ptr& offered, session_effects& ou
   inside_ = me != nullptr;
   if (inside_) self_ = *me;
   removal_reason reason = removal_reason::silent;
-  for (const auto& r : change.removed) {
-    if (r.incarnation == self_.incarnation) reason = r.reason;
+  // A joiner may have been let in, and out again, before it heard of either.
+  bool turned_out = was_inside && !inside_;
+  for (const auto& r : view_->removed) {
+    if (inside_ || r.incarnation != self_.incarnation) continue;
+    reason = r.reason;
+    turned_out = true;
   }
   out.emplace_back(session_effect::changed{std::move(change)});
   if (inside_ && !was_inside) {
@@ -68,11 +72,16 @@ void session::accept(boot_time now, const view_ptr& offered, session_effects& ou
     if (!was_member_) rejoin_delay_ = {};
     was_member_ = true;
     out.emplace_back(session_effect::entered{self_});
-  } else if (was_inside && !inside_ && !leaving_) {
+  } else if (turned_out && !leaving_) {
     HEDGEROW_PROBE_IF(reason == removal_reason::silent, session_evicted_as_silent);
     HEDGEROW_PROBE_IF(reason == removal_reason::replaced, session_evicted_as_replaced);
     out.emplace_back(session_effect::evicted{reason});
   }
+}
+
+void session::expel(removal_reason reason, session_effects& out) {
+  inside_ = false;
+  if (!leaving_) out.emplace_back(session_effect::evicted{reason});
 }
 
 void session::on_join_reply(boot_time now, const message::join_reply& reply, session_effects& out) {

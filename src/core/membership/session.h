@@ -57,6 +57,8 @@ class session {
   // `leader` is the token of the leader that is known; 0 is none.
   void tick(boot_time now, fencing_token leader, session_effects& out);
   void accept(boot_time now, const view_ptr& offered, session_effects& out);
+  // The rows of the group, not a view that was published, say that it has removed this node.
+  void expel(removal_reason reason, session_effects& out);
   // The leader speaks to this node, so it counts it as a member.
   void on_beat(boot_time now) { pull_at_ = now + options_.silence(); }
   void on_join_reply(boot_time now, const message::join_reply& reply, session_effects& out);

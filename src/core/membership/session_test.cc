@@ -166,6 +166,15 @@ TEST(session, S5_absent_from_a_newer_view_is_evicted_and_told_why) {
   EXPECT_FALSE(s.one.inside());
 }
 
+// It joined, and was turned out before it saw the view that had let it in.
+TEST(session, S5_a_joiner_that_a_view_names_as_removed_is_evicted) {
+  seat s;
+  auto next = *view_of({5, 2}, {2});
+  next.removed.push_back({"m1", life(1), removal_reason::silent});
+  s.one.accept(s.now, std::make_shared<const view>(next), s.out);
+  EXPECT_EQ(s.count<session_effect::evicted>(), 1U);
+}
+
 TEST(session, S5_a_view_with_an_other_life_of_the_same_name_is_without_us) {
   seat s;
   s.accept({5, 1}, {1, 2});

@@ -187,6 +187,11 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
     out.emplace_back(view_effect::publish{current_, {}});
     return;
   }
+  const auto is_who = [&](const removal& r) { return r.incarnation == who.incarnation; };
+  if (std::any_of(current_->removed.begin(), current_->removed.end(), is_who)) {
+    out.emplace_back(view_effect::show_removal{who.incarnation, current_});
+    return;
+  }
   if (auto no = objection(now, who)) {
     out.emplace_back(view_effect::answer_join{who.incarnation, std::move(*no)});
     return;

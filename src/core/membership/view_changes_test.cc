@@ -59,6 +59,20 @@ TEST(view_changes, J1_who_missed_its_admission_gets_the_view_again) {
   EXPECT_TRUE(s.open.empty());
 }
 
+TEST(view_changes, S5_who_was_removed_and_asks_again_is_shown_that) {
+  view_stand s;
+  s.lead(7, {1, 2, 3});
+  s.row->removed = {{"m4", life(4), removal_reason::silent}};
+  s.core.end();
+  s.begin(8);
+  s.reply_all();
+  s.join(member_of(4));
+  s.reply_all();
+  ASSERT_EQ(s.noted<view_effect::show_removal>().size(), 1U);
+  EXPECT_EQ(s.noted<view_effect::show_removal>().front().view->id, s.core.current()->id);
+  EXPECT_EQ(s.names(), (names{"m1", "m2", "m3"}));
+}
+
 TEST(view_changes, J1_nobody_is_admitted_before_the_first_view) {
   view_stand s;
   s.begin(7);

@@ -178,9 +178,12 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
   if (phase_ == phase::leading && !ready_ && row->id.token < token_ && row->id > current_->id)
     begin_anew();
   if (phase_ == phase::reading) {
+    // A row that a claim has made, and whose tenure then committed nothing, is as good as none: it
+    // says nothing of the views before, which may have been lost, whatever its token and epoch.
+    const bool blank = row->id.sequence == 0;
+    auto seen = blank ? std::make_shared<const view>() : as_view(*row);
     // The claim overwrites the row's token, which says how new the row was.
-    auto seen = as_view(*row);
-    if (row_view_ && row->id.token == token_) {
+    if (!blank && row_view_ && row->id.token == token_) {
       auto kept = *seen;
       kept.id = {row_view_->id.token, row->id.sequence};
       seen = std::make_shared<const view>(std::move(kept));
@@ -188,8 +191,7 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     // The store may lose what it has shown: then that is what this node knows.
     HEDGEROW_PROBE_IF(row_view_ && row_view_->id > seen->id, view_row_went_back);
     if (row_view_ && row_view_->id > seen->id) on_known_view(row_view_);
-    // A row that was missing may have been lost: that it has today's epoch says nothing.
-    if (!row_view_ || row_view_->id != view_id{}) row_epoch_ = row->epoch;
+    row_epoch_ = blank ? std::string{} : row->epoch;
     row_view_ = seen;
   } else if (unsure_ && row->id == unsure_->id && row->members == unsure_->members) {
     // The commit whose answer was lost has happened. The id alone does not say so: a claim of a row
@@ -251,9 +253,8 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
   if (newer) current_ = known_;
   if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();
   if (const auto why = expelled()) {
-    view_effect::expelled told{current_, *why};
     end();
-    out.emplace_back(std::move(told));
+    out.emplace_back(view_effect::expelled{*why});
     return;
   }
   const member* holder = current_->find(self_.name);

@@ -44,6 +44,11 @@ struct answer_join {
   hedgerow::incarnation joiner;
   message::join_reply reply;
 };
+// The joiner asks again under an incarnation that the group has removed: this view says so (S5).
+struct show_removal {
+  hedgerow::incarnation joiner;
+  view_ptr view;
+};
 // The node's own name is held by another live process.
 struct name_taken {
   std::string address;
@@ -70,14 +75,13 @@ struct deposed {
 // The newest view shows that the group took this node for dead before its tenure, which is over, as
 // this life of the node is (S5): under its old incarnation it would come back from the dead.
 struct expelled {
-  view_ptr by;
   removal_reason reason = removal_reason::silent;
 };
 struct alarm {
   std::string text;
 };
-using any = std::variant<submit, publish, verify, answer_join, name_taken, cut_off, beat,
-                         pull_views, stand_back, deposed, expelled, alarm>;
+using any = std::variant<submit, publish, verify, answer_join, show_removal, name_taken, cut_off,
+                         beat, pull_views, stand_back, deposed, expelled, alarm>;
 
 }  // namespace view_effect
 

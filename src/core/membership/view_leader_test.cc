@@ -191,6 +191,19 @@ TEST(view_leader, S3_after_a_change_of_epoch_the_greatest_view_of_store_and_memb
   EXPECT_EQ(s.row->epoch, "e2");
 }
 
+TEST(view_leader, S3_a_row_that_was_made_anew_and_never_filled_is_not_the_base) {
+  view_stand s;
+  s.row = ports::view_row{{6, 0}, "e1", {}, {}};
+  s.begin(7, view_of({5, 3}, {1, 2}));
+  s.reply();
+  s.reply();
+  ASSERT_EQ(s.noted<view_effect::pull_views>().size(), 1U);
+  s.core.on_pulled_view(view_of({5, 4}, {1, 2, 3}));
+  ASSERT_TRUE(s.wake());
+  s.reply_all();
+  EXPECT_EQ(s.names(), (names{"m1", "m2", "m3"}));
+}
+
 // It did not hear of it: it was cut off, and then was the first to find the lease free.
 TEST(view_leader, S5_a_leader_that_the_group_has_removed_begins_another_life) {
   for (const bool remembered : {true, false}) {
@@ -200,7 +213,7 @@ TEST(view_leader, S5_a_leader_that_the_group_has_removed_begins_another_life) {
     s.begin(7, view_of({6, 8}, {1, 2, 3}));
     s.reply_all();
     ASSERT_EQ(s.noted<view_effect::expelled>().size(), 1U);
-    EXPECT_EQ(s.noted<view_effect::expelled>().front().by->id, (view_id{6, 9}));
+    EXPECT_EQ(s.noted<view_effect::expelled>().front().reason, removal_reason::silent);
     EXPECT_FALSE(s.core.active());
     EXPECT_FALSE(s.wake());
     EXPECT_EQ(s.names(), (names{"m2", "m3"}));

@@ -51,6 +51,12 @@ void engine::state::carry_out(core::view_effect::answer_join&& e) {
   if (!ports_.transport.send(it->second, e.reply)) joiners_.erase(it);
 }
 
+void engine::state::carry_out(core::view_effect::show_removal&& e) {
+  const auto it = joiners_.find(e.joiner);
+  if (it != joiners_.end() && !ports_.transport.send(it->second, message::view_push{e.view}))
+    joiners_.erase(it);
+}
+
 void engine::state::carry_out(core::view_effect::name_taken&& e) {
   fail_for_good({errc::name_in_use, "name in use by " + e.address + ": the member '" +
                                         session_.self().name + "' is alive; choose another name"});
@@ -92,10 +98,7 @@ void engine::state::carry_out(core::view_effect::deposed&& e) {
 // The lease is released, not left to run out: nobody can lead under the old incarnation.
 void engine::state::carry_out(core::view_effect::expelled&& e) {
   lease_.stand_back(now_, "evicted before it led", lease_effects_);
-  const bool inside = session_.inside();
-  session_.accept(now_.boot, e.by, session_effects_);
-  // A joiner that was let in, and out again, before it heard of either.
-  if (!inside) session_effects_.emplace_back(core::session_effect::evicted{e.reason});
+  session_.expel(e.reason, session_effects_);
 }
 
 void engine::state::carry_out(core::view_effect::alarm&& e) {

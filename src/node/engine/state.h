@@ -117,6 +117,7 @@ class engine::state {
   void carry_out(core::view_effect::publish&& e);
   void carry_out(core::view_effect::verify&& e);
   void carry_out(core::view_effect::answer_join&& e);
+  void carry_out(core::view_effect::show_removal&& e);
   void carry_out(core::view_effect::name_taken&& e);
   void carry_out(core::view_effect::cut_off&& e);
   void carry_out(core::view_effect::beat&& e);
