@@ -37,9 +37,9 @@
 #define start_from_own_view 5    /* mutant, here: S3, nobody_lost */
 #define publish_without_lease 6  /* mutant, here: S4, published_in_order */
 #define number_used_twice 7      /* mutant, here: S3, one_content ROLLBACKS=1 */
-#define believe_the_id 8 /* mutant, here: S3, published_is_committed ROLLBACKS=1 */
-#define skip_gathering 9         /* mutant, here: S3, nobody_lost ROLLBACKS=1 */
-#define base_before_epoch 10     /* mutant, here: S3, nobody_lost ROLLBACKS=1 */
+#define believe_the_id 8 /* mutant, here: S3, published_is_committed COMMITS=2 ROLLBACKS=1 */
+#define skip_gathering 9         /* mutant, here: S3, nobody_lost COMMITS=2 ROLLBACKS=1 */
+#define base_before_epoch 10     /* mutant, here: S3, nobody_lost COMMITS=2 ROLLBACKS=1 */
 
 /* What must be reachable, or the claims say nothing. */
 #define third_tenure_publishes 1    /* probe: TENURES=3 */
@@ -47,8 +47,8 @@
 #define late_commit_is_fenced 3     /* probe */
 #define unknown_commit_had_happened 4 /* probe */
 #define unknown_commit_comes_later 5 /* probe */
-#define published_view_is_rolled_back 6 /* probe: ROLLBACKS=1 */
-#define gathering_finds_what_the_row_lost 7 /* probe: ROLLBACKS=1 */
+#define published_view_is_rolled_back 6 /* probe: COMMITS=2 ROLLBACKS=1 */
+#define gathering_finds_what_the_row_lost 7 /* probe: COMMITS=2 ROLLBACKS=1 */
 #define row_is_healed 8             /* probe: ROLLBACKS=1 */
 #define older_view_is_refused 9     /* probe */
 #define member_is_removed 10        /* probe */
