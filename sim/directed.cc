@@ -17,6 +17,14 @@ swarm nodes(std::uint32_t count) {
   return s;
 }
 
+// Who is cut off for the length of a lease or two is not silent yet: it is not evicted, and may
+// lead as the member that it was (S5).
+swarm patient() {
+  swarm s = nodes(3);
+  s.node.membership.probe_period = seconds{2};
+  return s;
+}
+
 // Of three nodes `a` leads first, `b` stays with it, `c` will be cut off and wants to lead.
 class stage_play {
  public:
@@ -97,7 +105,7 @@ class stage_play {
 // which hears nobody, may take at 101 by the row, though a's lease runs to 150; a second promotion
 // at 130 restores a's row, and a re-pins it. With "take, then cool off" c acts from 201 on.
 std::optional<violation> two_promotions(trace::mode words, detail up_to) {
-  stage_play play(words, up_to);
+  stage_play play(words, up_to, patient());
   auto& store = play.in().store();
   const true_time unit = play.lease() / 100;
   play.isolate(2);
@@ -126,7 +134,7 @@ std::optional<violation> two_promotions(trace::mode words, detail up_to) {
 // F12. a hears nothing of the store while its lease runs out; c takes, rightly; a promotion forgets
 // that, and a, whose lease is over, must not write the new epoch into what looks like its row.
 std::optional<violation> late_repin(trace::mode words, detail up_to) {
-  stage_play play(words, up_to);
+  stage_play play(words, up_to, patient());
   auto& store = play.in().store();
   const true_time unit = play.lease() / 100;
   play.isolate(2);

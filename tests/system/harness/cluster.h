@@ -67,7 +67,7 @@ class cluster {
   agent* some_follower();
   std::vector<agent*> agents();
   std::vector<agent*> everybody();  // also who was forgotten, and who watches
-  std::string told();  // everything, for a failed test
+  std::string told();               // everything, for a failed test
 
   // `hedgerow ARGUMENTS --store ...`.
   outcome run(const arguments& given, std::optional<std::string> input = {}) const;
