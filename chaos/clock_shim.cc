@@ -27,7 +27,7 @@ constexpr std::int64_t second = 1'000'000'000;
 }
 
 const std::int64_t* map_offset() {
-  const char* path = std::getenv("HEDGEROW_CHAOS_CLOCK");
+  const char* path = std::getenv("HEDGEROW_CHAOS_CLOCK");  // NOLINT(concurrency-mt-unsafe)
   const int fd = path == nullptr ? -1 : open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) die("clock shim: HEDGEROW_CHAOS_CLOCK names no file that can be read\n");
   void* mapped = mmap(nullptr, sizeof(std::int64_t), PROT_READ, MAP_SHARED, fd, 0);

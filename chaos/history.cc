@@ -2,8 +2,8 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
+#include <system_error>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,7 +13,8 @@ namespace hedgerow::chaos {
 namespace {
 
 [[noreturn]] void die(const std::string& path, const char* what) {
-  fmt::print(stderr, "hedgerow-chaos-worker: can't {} {}: {}\n", what, path, std::strerror(errno));
+  fmt::print(stderr, "hedgerow-chaos-worker: can't {} {}: {}\n", what, path,
+             std::error_code(errno, std::generic_category()).message());
   std::_Exit(1);
 }
 

@@ -56,7 +56,7 @@ worker_options parse_options(int argc, char** argv) {
     if (const std::string wrong = read_rates(every, with.every); !every.empty() && !wrong.empty())
       throw CLI::ValidationError("--rates", wrong);
   } catch (const CLI::ParseError& e) {
-    std::exit(app.exit(e) == 0 ? 0 : 2);
+    std::exit(app.exit(e) == 0 ? 0 : 2);  // NOLINT(concurrency-mt-unsafe): no threads yet
   }
   with.node.lease = milliseconds{lease_ms};
   if (with.counter.empty()) with.counter = with.node.store;

@@ -33,8 +33,10 @@ void send(int pipe_end, const work_report& report) {
 [[noreturn]] void work(int pipe_end, std::uint64_t first, std::uint64_t items, std::uint64_t step,
                        const work_job& job) {
   // What one run has used serves the next, and the kernel need not take and give the same pages.
+  // NOLINTBEGIN(concurrency-mt-unsafe): a worker has one thread
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  // NOLINTEND(concurrency-mt-unsafe)
   for (std::uint64_t item = first; item < items; item += step) {
     work_report report = job(item);
     report.item = item;

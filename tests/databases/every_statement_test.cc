@@ -33,7 +33,7 @@ using store::boot_now;
 
 constexpr milliseconds lease_length{400};
 constexpr milliseconds patience{15'000};
-constexpr std::size_t threads = 14;
+constexpr std::size_t threads = 8;
 
 // The n-th request with this text.
 struct cut {
@@ -97,9 +97,12 @@ class life {
   std::string trouble() {
     const auto a = start("a", 1);
     if (!a) return "a does not start";
-    if (!wait_for([&] { return a->leadership().leading(); }, patience)) return "a does not lead";
-    auto b = start("b", 2);
-    if (!b) return "b does not start";
+    const bool first = wait_for([&] { return a->leadership().leading(); }, patience);
+    const auto b = first ? start("b", 2) : nullptr;
+    if (!b) {
+      all_.forget(*a);  // before it is gone
+      return first ? "b does not start" : "a does not lead";
+    }
     const std::vector<std::string> both{"a", "b"};
     const auto together = [&] { return members_of(*a) == both && members_of(*b) == both; };
     const bool formed = wait_for(together, patience);

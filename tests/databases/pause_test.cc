@@ -87,9 +87,10 @@ class paused_life {
   std::string live(deeds& done) {
     system_test::process first(setup(proxy_.url(), 1, at_.stop_at));
     pid_ = first.pid();
-    system_test::process second(setup(direct_, 2, 0));
     if (!wait_for([&] { return stopped(first.pid()); }, patience)) return "it was not stopped";
+    // Not before: who waits for a lock has no turn, and the first must have its second tenure.
     const boot_time begin = boot_now();
+    system_test::process second(setup(direct_, 2, 0));
     wait_for([&] { return boot_now() - begin >= pause_; }, patience);
     const std::size_t told = second.lines(0).size();
     if (pause_ > 2 * lease_length && told == 0) return "nobody took over while it was stopped";
