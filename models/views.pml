@@ -6,9 +6,9 @@
 
    A view is (token, sequence) and a list. A list says of each member that it is in, that it was
    removed, or nothing; so a member that is missing in a later list without being removed was lost.
-   The store may be rolled back to an older row under another epoch, as in epoch.pml. A claim names
-   no epoch; that a tenure has seen the store's before it chooses where to start from is assumed
-   here, and `base_before_epoch` shows what happens otherwise. */
+   The store may be rolled back to an older row under another epoch, as in epoch.pml. The answer to
+   a claim tells the store's epoch: a tenure knows it before it chooses where to start from.
+   `base_before_epoch` trusts what the lease heard before. */
 
 /* run: TENURES=3 COMMITS=3 ROLLBACKS=0 */
 /* run: TENURES=2 COMMITS=2 ROLLBACKS=1 */
@@ -211,7 +211,7 @@ end:
      }
   :: atomic {
        token != 0 && asks == IDLE && CLAIMED && phase == READING ->
-       /* The lease has heard of the epoch by now. See docs/models.md. */
+       /* Told by the claim's answer. See docs/models.md. */
        node_epoch = (PLANTED == base_before_epoch -> node_epoch : epoch);
        if
        :: first_epoch != node_epoch && PLANTED != skip_gathering &&

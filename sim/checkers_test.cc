@@ -101,7 +101,7 @@ class views : public testing::Test {
  protected:
   void execute(ports::view_action action, const ports::view_row& what) {
     ports::view_request q{.action = action, .row = what, .expected = {}};
-    ports::view_reply r{ports::store_outcome::done, true, what, {}};
+    ports::view_reply r{ports::store_outcome::done, true, what, {}, {}};
     checker_.on_executed(q, before_, r);
     if (action == ports::view_action::commit) before_ = what;
   }

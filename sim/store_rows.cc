@@ -115,7 +115,7 @@ ports::view_reply store_rows::execute(const ports::view_request& q) {
       if (applied) view = q.row;
       break;
   }
-  return {ports::store_outcome::done, applied, view, {}};
+  return {ports::store_outcome::done, applied, view, epoch, {}};
 }
 
 }  // namespace hedgerow::sim

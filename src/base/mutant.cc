@@ -31,6 +31,7 @@ std::string_view to_string(mutant value) {
       "publish_uncommitted",
       "commit_without_claim",
       "forget_members",
+      "base_unasked",
       "lead_though_removed",
       "accept_older_view",
       "ignore_incarnation",

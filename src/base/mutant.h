@@ -31,12 +31,13 @@ enum class mutant : std::uint8_t {
   longer_than_limit,        // R4: a lease that is longer than LMAX is not refused
   loss_not_timed,           // R10: nobody wakes when the lease runs out
   // Views
-  publish_uncommitted,    // S3: a view is published before it is committed
-  commit_without_claim,   // S3: commits whatever (token, sequence) the row has
-  forget_members,         // S3: a new leader starts from itself alone
-  lead_though_removed,    // S5: a leader that the view has removed adds itself again
-  accept_older_view,      // S2: any view is accepted
-  ignore_incarnation,     // S1: whoever answers at an address is the member
+  publish_uncommitted,   // S3: a view is published before it is committed
+  commit_without_claim,  // S3: commits whatever (token, sequence) the row has
+  forget_members,        // S3: a new leader starts from itself alone
+  base_unasked,          // S3: a list that the store may have lost is the base, and nobody is asked
+  lead_though_removed,   // S5: a leader that the view has removed adds itself again
+  accept_older_view,     // S2: any view is accepted
+  ignore_incarnation,    // S1: whoever answers at an address is the member
   stale_observers_count,  // C1: reports of observers that are not fresh count
   one_observer_condemns,  // C1: one report of silence is enough
   keep_own_pause,         // D3: evidence gathered through one's own pause is kept

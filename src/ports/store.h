@@ -91,7 +91,7 @@ enum class view_action : std::uint8_t { read, claim, commit };
 // DESIGN 5:
 //   read    none.
 //   claim   token of `row`, if the row's token is lower; all else stays, the epoch too. A missing
-//           row is created with sequence 0, no members and the epoch of `row`.
+//           row is created with sequence 0 and no members: it says nothing of the views before.
 //   commit  everything of `row`, if the row's (token, sequence) is `expected`.
 struct view_request {
   view_action action = view_action::read;
@@ -103,6 +103,7 @@ struct view_reply {
   store_outcome outcome = store_outcome::failed;
   bool applied = false;
   std::optional<view_row> row;  // as in lease_reply
+  std::string epoch;            // likewise: the one of the group's lease statements
   std::string error;
 };
 

@@ -61,6 +61,15 @@ TEST_P(view_rows, claim_creates_a_missing_row) {
   EXPECT_EQ(reply.row, (view_row{{7, 0}, "epoch 7", {}, {}}));
 }
 
+TEST_P(view_rows, tell_the_stores_epoch_as_those_of_leases_do) {
+  const std::string epoch = store.execute(ports::lease_request{}).epoch;
+  EXPECT_NE(epoch, "");
+  EXPECT_EQ(store.read_view().epoch, epoch) << "also without a row";
+  EXPECT_EQ(store.execute(claim(7)).epoch, epoch);
+  EXPECT_EQ(store.execute(claim(7)).epoch, epoch) << "also where it did not apply";
+  EXPECT_EQ(store.execute(commit({7, 0}, {7, 1})).epoch, epoch);
+}
+
 TEST_P(view_rows, claim_needs_a_greater_token_and_keeps_the_view) {
   store.execute(claim(7));
   store.execute(commit({7, 0}, {7, 1}));

@@ -21,7 +21,7 @@ void view_leader::tick(boot_time now, view_effects& out) {
   if (!active()) return;
   HEDGEROW_PROBE_IF(pending_ && now >= pending_->deadline, view_store_silent);
   if (pending_ && now >= pending_->deadline)
-    on_reply(now, pending_->id, ports::view_reply{ports::store_outcome::unknown, false, {}, {}},
+    on_reply(now, pending_->id, ports::view_reply{ports::store_outcome::unknown, false, {}, {}, {}},
              out);
   if (phase_ == phase::gathering && now >= gather_end_) {
     phase_ = phase::reading;

@@ -90,7 +90,7 @@ member on(const char* machine, const char* address, member who) {
 // A tenure over these members that has begun to lead, with nothing in flight.
 void lead(view_stand& s, const std::vector<member>& members) {
   s.row = ports::view_row{{6, 5}, "e1", members, {}};
-  s.act([&] { s.core.begin(s.now, 7, members[0], nullptr, "e1", false, s.out); });
+  s.act([&] { s.core.begin(s.now, 7, members[0], nullptr, false, s.out); });
   s.reply_all();
   s.tick();
 }
@@ -273,7 +273,7 @@ void reply_or_lose(view_stand& s, base::random& dice) {
   }
   const auto lost = s.take();
   if (dice.chance(0.5)) execute(s.row, lost.request);
-  s.answer(lost.id, {ports::store_outcome::unknown, false, {}, "lost"});
+  s.answer(lost.id, {ports::store_outcome::unknown, false, {}, {}, "lost"});
 }
 
 // The leader, and every member that is up, by their own word.

@@ -21,14 +21,12 @@ view_ptr as_view(const ports::view_row& row) {
 }  // namespace
 
 void view_leader::begin(boot_time now, fencing_token token, const member& self,
-                        const view_ptr& known, const std::string& epoch, bool may_condemn,
-                        view_effects& out) {
+                        const view_ptr& known, bool may_condemn, view_effects& out) {
   end();
   token_ = token;
   self_ = self;
   self_.state = member_state::up;
   self_.health = member_health::alive;
-  epoch_ = epoch;
   known_ = known;
   evidence_ = evidence(options_, self.incarnation);
   evidence_.begin(now, may_condemn);
@@ -100,7 +98,6 @@ void view_leader::proceed(boot_time now, view_effects& out) {
     HEDGEROW_PROBE_IF(phase_ == phase::leading && ready_, view_claims_anew);
     ports::view_request claim{.action = view_action::claim};
     claim.row.id.token = token_;
-    claim.row.epoch = epoch_;
     submit(now, std::move(claim), out);
     return;
   }
@@ -147,6 +144,7 @@ void view_leader::on_reply(boot_time now, ports::request_id id, const ports::vie
     if (done.next) unsure_ = done.next;
     return;
   }
+  epoch_ = reply.epoch;
   if (done.action == view_action::commit && reply.applied) {
     row_id_ = done.next->id;
     current_ = done.next;
@@ -230,7 +228,8 @@ std::optional<removal_reason> view_leader::expelled() const {
 // S3: a new leader starts from the last committed view. If the store may have lost that, then from
 // the greatest among the store's and those of the members that it reaches.
 void view_leader::choose_base(boot_time now, view_effects& out) {
-  if (row_epoch_ != epoch_ && gather_end_ < now && current_ == nullptr) {
+  const bool may_be_old = row_epoch_ != epoch_ && !HEDGEROW_MUTANT(base_unasked);
+  if (may_be_old && gather_end_ < now && current_ == nullptr) {
     std::vector<member> ask;
     for (const auto& v : {row_view_, known_}) {
       if (!v) continue;

@@ -96,7 +96,7 @@ class view_leader {
 
   // A tenure begins under `token`. `known` is the newest view that this node has seen.
   void begin(boot_time now, fencing_token token, const member& self, const view_ptr& known,
-             const std::string& epoch, bool may_condemn, view_effects& out);
+             bool may_condemn, view_effects& out);
   // The tenure is over; replies that are still to come are ignored.
   void end();
   bool active() const { return token_ != 0; }
@@ -179,7 +179,7 @@ class view_leader {
 
   fencing_token token_ = 0;
   member self_;
-  std::string epoch_;
+  std::string epoch_;  // the store's, as the last statement that was answered saw it
   phase phase_ = phase::reading;
   bool ready_ = false;
   bool allowed_ = true;

@@ -91,7 +91,7 @@ TEST(view_leader, S3_an_unknown_commit_is_read_before_anything_is_decided) {
     s.join(member_of(3));
     const auto commit = s.take();
     if (executed) execute(s.row, commit.request);
-    s.answer(commit.id, {store_outcome::unknown, false, {}, {}});
+    s.answer(commit.id, {store_outcome::unknown, false, {}, {}, {}});
     EXPECT_TRUE(s.noted<view_effect::publish>().empty());
     while (s.open.empty())
       ASSERT_TRUE(s.wake());
@@ -148,7 +148,7 @@ TEST(view_leader, S3_an_answer_after_the_end_of_the_tenure_is_ignored) {
   EXPECT_TRUE(s.out.empty());
   s.begin(9);
   const auto read = s.take();
-  s.answer(commit.id, {store_outcome::done, true, s.row, {}});
+  s.answer(commit.id, {store_outcome::done, true, s.row, {}, {}});
   EXPECT_TRUE(s.open.empty()) << "ids are not used twice";
   s.answer(read.id, execute(s.row, read.request));
   s.reply_all();
@@ -188,6 +188,21 @@ TEST(view_leader, S3_after_a_change_of_epoch_the_greatest_view_of_store_and_memb
   s.reply_all();
   EXPECT_EQ(s.names(), (names{"m1", "m2", "m3", "m4"}));
   EXPECT_GT(s.core.current()->id.sequence, 9U);
+  EXPECT_EQ(s.row->epoch, "e2");
+}
+
+// What the lease had heard of the store's epoch may be older.
+TEST(view_leader, S3_the_claim_tells_whether_the_row_is_of_the_stores_epoch) {
+  view_stand s;
+  s.row = ports::view_row{{6, 3}, "e1", view_of({}, {1, 2})->members, {}};
+  s.begin(7, view_of({6, 5}, {1, 2, 3}));
+  s.reply();
+  s.epoch = "e2";  // a promotion; the copy that is the store now lacks two views
+  s.reply();
+  ASSERT_EQ(s.noted<view_effect::pull_views>().size(), 1U);
+  ASSERT_TRUE(s.wake());
+  s.reply_all();
+  EXPECT_EQ(s.names(), (names{"m1", "m2", "m3"}));
   EXPECT_EQ(s.row->epoch, "e2");
 }
 
@@ -314,7 +329,7 @@ TEST(view_leader, J1_asks_again_whose_its_name_is_when_the_answer_has_become_old
     s.reply_all();
     s.verified_as(99, verified::silent);
     ASSERT_EQ(s.open.size(), 1U) << "the commit";
-    s.answer(s.take().id, {store_outcome::unknown, false, {}, {}});
+    s.answer(s.take().id, {store_outcome::unknown, false, {}, {}, {}});
     s.tick(s.options.silence() + 1s);
     s.reply_all();
     ASSERT_EQ(s.noted<view_effect::verify>().size(), 2U) << "nothing is committed before that";

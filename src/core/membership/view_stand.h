@@ -16,14 +16,15 @@
 namespace hedgerow::core {
 
 inline ports::view_reply execute(std::optional<ports::view_row>& row,
-                                 const ports::view_request& request) {
+                                 const ports::view_request& request,
+                                 const std::string& epoch = "e1") {
   bool applied = false;
   switch (request.action) {
     case ports::view_action::read:
       break;
     case ports::view_action::claim:
       applied = !row || row->id.token < request.row.id.token;
-      if (!row) row = ports::view_row{{0, 0}, request.row.epoch, {}, {}};
+      if (!row) row = ports::view_row{{0, 0}, {}, {}, {}};
       if (applied) row->id.token = request.row.id.token;
       break;
     case ports::view_action::commit:
@@ -31,7 +32,7 @@ inline ports::view_reply execute(std::optional<ports::view_row>& row,
       if (applied) row = request.row;
       break;
   }
-  return {ports::store_outcome::done, applied, row, {}};
+  return {ports::store_outcome::done, applied, row, epoch, {}};
 }
 
 class view_stand {
@@ -40,8 +41,9 @@ class view_stand {
 
   // Member 1 is the node itself.
   void begin(fencing_token token, const view_ptr& known = nullptr,
-             const std::string& epoch = "e1") {
-    act([&] { core.begin(now, token, member_of(1), known, epoch, false, out); });
+             const std::string& store_epoch = "e1") {
+    epoch = store_epoch;
+    act([&] { core.begin(now, token, member_of(1), known, false, out); });
   }
   // A tenure over these members that has begun to lead, with nothing in flight.
   void lead(fencing_token token, const std::vector<std::uint64_t>& members) {
@@ -84,7 +86,7 @@ class view_stand {
   }
   ports::view_reply reply() {
     const auto s = take();
-    const auto answered = execute(row, s.request);
+    const auto answered = execute(row, s.request, epoch);
     answer(s.id, answered);
     return answered;
   }
@@ -123,6 +125,7 @@ class view_stand {
   view_effects notes;                    // all but the submits
   std::deque<view_effect::submit> open;  // without an answer
   std::optional<ports::view_row> row;
+  std::string epoch = "e1";
 
  private:
   int wakes_ = 0;

@@ -28,8 +28,8 @@ void engine::state::carry_out(core::lease_effect::gained&& e) {
   HEDGEROW_PROBE_IF(may_condemn, engine_may_condemn);
   stood_back_ = {};
   say(severity::info, "took the lease, token " + std::to_string(e.token));
-  view_leader_.begin(now_.boot, e.token, session_.self(), session_.current(), lease_.epoch(),
-                     may_condemn, view_effects_);
+  view_leader_.begin(now_.boot, e.token, session_.self(), session_.current(), may_condemn,
+                     view_effects_);
 }
 
 void engine::state::carry_out(core::lease_effect::suspended&& e) {

@@ -23,6 +23,7 @@ using ports::view_reply;
 constexpr nanoseconds backoff_first = milliseconds(50);
 constexpr nanoseconds backoff_max = seconds(1);
 constexpr int lease_fields = 13;
+constexpr int view_fields = 5;
 
 void replace_all(std::string& text, std::string_view word, std::string_view by) {
   for (auto at = text.find(word); at != text.npos; at = text.find(word, at + by.size()))
@@ -41,6 +42,16 @@ std::string epoch_of(std::string_view table) {
 
 std::string_view table_of(row_kind kind) {
   return kind == row_kind::group ? "hedgerow_lease" : "hedgerow_lock";
+}
+
+// Adds the epoch as the last field of the answer; of a read also where there is no row.
+void tell_epoch(std::string& sql, std::string_view table, const std::string& epoch, bool read) {
+  if (read) {
+    replace_all(sql, fmt::format("FROM {} WHERE", table),
+                fmt::format(", {} FROM (SELECT 1) AS one LEFT JOIN {} ON", epoch, table));
+  } else {
+    sql += ", " + epoch;
+  }
 }
 
 }  // namespace
@@ -96,13 +107,7 @@ sql_result<rows> postgres_connection::run(const statement& what, bool writes, bo
 std::string postgres_connection::lease_statement(lease_action action, row_kind kind) const {
   const std::string epoch = epoch_of(table_of(kind));
   std::string sql = lease_sql(action, kind);
-  if (action == lease_action::read) {
-    // The epoch is told also where there is no row.
-    replace_all(sql, fmt::format("FROM {} WHERE", table_of(kind)),
-                fmt::format(", {} FROM (SELECT 1) AS one LEFT JOIN {} ON", epoch, table_of(kind)));
-  } else {
-    sql += ", " + epoch;
-  }
+  tell_epoch(sql, table_of(kind), epoch, action == lease_action::read);
   // In the same transaction: waiters look when the release is there to be seen.
   if (action == lease_action::release && kind == row_kind::lock)
     sql += fmt::format(", pg_notify('{}', grp)", lock_channel);
@@ -138,23 +143,32 @@ lease_reply postgres_connection::execute(const row_key& key, const ports::lease_
 
 view_reply postgres_connection::execute(const row_key& key, const ports::view_request& request,
                                         boot_time deadline) {
+  const std::string told = epoch_of(table_of(row_kind::group));
+  std::string epoch;
   const auto once =
       [&](const ports::view_request& what) -> sql_result<std::optional<ports::view_row>> {
     const bool writes = what.action != view_action::read;
     std::string sql = view_sql(what.action);
-    replace_all(sql, "store_epoch()", "'pg'");  // nobody asks which
+    tell_epoch(sql, "hedgerow_view", told, !writes);
+    replace_all(sql, "store_epoch()", "'pg'");  // none is excluded
     statement made(sql);
     bind_view(made, key, what);
+    made.bind(":clock", with_.clock_epoch);
     const auto answer = run(made, writes, deadline);
     if (!answer) return tl::unexpected(answer.error());
     if (answer->count() == 0) return std::nullopt;
-    auto decoded = decode_view(answer->at(0));
+    const row found = answer->at(0);
+    epoch = found.text(view_fields);
+    if (found.null(0)) return std::nullopt;
+    auto decoded = decode_view(found);
     if (!decoded)
       return tl::unexpected(sql_error{
           !writes, 0, fmt::format("the store {}: {}", session_.name(), decoded.error().message())});
     return std::move(*decoded);
   };
-  return write_or_read<view_reply>(request, once);
+  auto reply = write_or_read<view_reply>(request, once);
+  if (reply.outcome == ports::store_outcome::done) reply.epoch = std::move(epoch);
+  return reply;
 }
 
 }  // namespace hedgerow::store::postgres

@@ -44,10 +44,12 @@ lease_reply sqlite_connection::execute(const row_key& key, const ports::lease_re
 
 view_reply sqlite_connection::execute(const row_key& key, const ports::view_request& request,
                                       boot_time deadline) {
-  return on_current_file<view_reply>(db_, deadline, [&](sqlite3* raw) {
+  auto reply = on_current_file<view_reply>(db_, deadline, [&](sqlite3* raw) {
     return write_or_read<view_reply>(
         request, [&](const ports::view_request& what) { return run_view(raw, key, what); });
   });
+  if (reply.outcome == store_outcome::done) reply.epoch = db_.epoch();
+  return reply;
 }
 
 }  // namespace hedgerow::store::sqlite
