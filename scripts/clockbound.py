@@ -106,7 +106,7 @@ def main() -> int:
     if code == 0:
         return 0
     if UNREACHABLE.search(told):
-        return give_up(into, f"cargo can't download {CRATE} {VERSION}; is crates.io reachable?")
+        return give_up(into, f"cargo can't download {CRATE} {VERSION}; is its registry reachable?")
     print(told)
     print(f"{CRATE} {VERSION} does not build, see above")
     return 1
