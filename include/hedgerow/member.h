@@ -79,6 +79,8 @@ struct view {
 
   const member* find(const hedgerow::incarnation& who) const;
   const member* find(std::string_view name) const;
+  // How it went, if it was among the latest removals.
+  const removal* removal_of(const hedgerow::incarnation& who) const;
   bool operator==(const view&) const = default;
 };
 

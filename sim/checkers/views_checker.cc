@@ -49,9 +49,7 @@ void views_checker::on_committed(const ports::view_row& row,
     const auto same = std::count_if(next.members.begin(), next.members.end(),
                                     [&](const member& x) { return x.name == m.name; });
     if (same != 1) world_.violated("views", fmt::format("name twice in {}", describe(next)));
-    const bool removed = std::any_of(next.removed.begin(), next.removed.end(),
-                                     [&](const auto& r) { return r.incarnation == m.incarnation; });
-    if (removed)
+    if (next.removal_of(m.incarnation) != nullptr)
       world_.violated("views",
                       fmt::format("{} was removed and is back in {}", m.name, describe(next)));
   }
@@ -64,9 +62,7 @@ bool views_checker::gone_between(const view_id& low, const view_id& high,
   return std::any_of(committed_.begin(), committed_.lower_bound(high), [&](const auto& c) {
     // A claim may have given a later token to the older list.
     if (c.first < low && c.first.sequence <= low.sequence) return false;
-    const auto& removed = c.second.removed;
-    return std::any_of(removed.begin(), removed.end(),
-                       [&](const removal& r) { return r.incarnation == who; });
+    return c.second.removal_of(who) != nullptr;
   });
 }
 
@@ -87,11 +83,9 @@ void views_checker::check_first(const view& first) {
   for (const auto& m : before.members) {
     if (first.find(m.incarnation) != nullptr) continue;
     const member* heir = first.find(m.name);
+    const removal* gone = first.removal_of(m.incarnation);
     const bool replaced =
-        heir != nullptr &&
-        std::any_of(first.removed.begin(), first.removed.end(), [&](const removal& r) {
-          return r.incarnation == m.incarnation && r.reason == removal_reason::replaced;
-        });
+        heir != nullptr && gone != nullptr && gone->reason == removal_reason::replaced;
     if (of_lost_history(before)) continue;
     // A store that forgets commits may have handed over a view older than one that is known.
     if (replaced || gone_between(before.id, first.id, m.incarnation)) continue;

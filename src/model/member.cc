@@ -66,4 +66,10 @@ const member* view::find(std::string_view name) const {
   return it == members.end() ? nullptr : &*it;
 }
 
+const removal* view::removal_of(const hedgerow::incarnation& who) const {
+  const auto it = std::find_if(removed.begin(), removed.end(),
+                               [&](const removal& r) { return r.incarnation == who; });
+  return it == removed.end() ? nullptr : &*it;
+}
+
 }  // namespace hedgerow

@@ -33,10 +33,8 @@ view_change compare(const view& before, const view_ptr& next) {
   }
   for (const auto& m : before.members) {
     if (next->find(m.incarnation) != nullptr) continue;
-    const auto known =
-        std::find_if(next->removed.begin(), next->removed.end(),
-                     [&](const removal& r) { return r.incarnation == m.incarnation; });
-    const auto reason = known == next->removed.end() ? removal_reason::silent : known->reason;
+    const removal* known = next->removal_of(m.incarnation);
+    const auto reason = known == nullptr ? removal_reason::silent : known->reason;
     change.removed.push_back({m.name, m.incarnation, reason});
   }
   return change;
@@ -55,14 +53,10 @@ void session::accept(boot_time now, const view_ptr& offered, session_effects& ou
   const member* me = view_->find(self_.incarnation);
   inside_ = me != nullptr;
   if (inside_) self_ = *me;
-  removal_reason reason = removal_reason::silent;
   // A joiner may have been let in, and out again, before it heard of either.
-  bool turned_out = was_inside && !inside_;
-  for (const auto& r : view_->removed) {
-    if (inside_ || r.incarnation != self_.incarnation) continue;
-    reason = r.reason;
-    turned_out = true;
-  }
+  const removal* gone = inside_ ? nullptr : view_->removal_of(self_.incarnation);
+  const bool turned_out = (was_inside && !inside_) || gone != nullptr;
+  const auto reason = gone == nullptr ? removal_reason::silent : gone->reason;
   out.emplace_back(session_effect::changed{std::move(change)});
   if (inside_ && !was_inside) {
     entered_at_ = now;

@@ -187,8 +187,7 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
     out.emplace_back(view_effect::publish{current_, {}});
     return;
   }
-  const auto is_who = [&](const removal& r) { return r.incarnation == who.incarnation; };
-  if (std::any_of(current_->removed.begin(), current_->removed.end(), is_who)) {
+  if (current_->removal_of(who.incarnation) != nullptr) {
     out.emplace_back(view_effect::show_removal{who.incarnation, current_});
     return;
   }

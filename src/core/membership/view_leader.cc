@@ -217,9 +217,7 @@ void view_leader::begin_anew() {
 std::optional<removal_reason> view_leader::expelled() const {
   if (current_->find(self_.incarnation) != nullptr || HEDGEROW_MUTANT(lead_though_removed))
     return {};
-  for (const auto& r : current_->removed) {
-    if (r.incarnation == self_.incarnation) return r.reason;
-  }
+  if (const removal* gone = current_->removal_of(self_.incarnation)) return gone->reason;
   // Long ago, then: the view has forgotten the reason.
   const bool was_member = known_ && known_->find(self_.incarnation) != nullptr;
   return was_member ? std::optional(removal_reason::silent) : std::nullopt;
