@@ -104,6 +104,24 @@ sql_result<rows> postgres_connection::run(const statement& what, bool writes, bo
   }
 }
 
+template <class Row, class Decode>
+sql_result<std::optional<Row>> postgres_connection::fetch(statement made, bool writes, int fields,
+                                                          std::string& epoch, boot_time deadline,
+                                                          const Decode& decode) {
+  made.bind(":clock", with_.clock_epoch);
+  const auto answer = run(made, writes, deadline);
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->count() == 0) return std::nullopt;
+  const row found = answer->at(0);
+  epoch = found.text(fields);
+  if (found.null(0)) return std::nullopt;
+  auto decoded = decode(found);
+  if (!decoded)
+    return tl::unexpected(sql_error{
+        !writes, 0, fmt::format("the store {}: {}", session_.name(), decoded.error().message())});
+  return std::move(*decoded);
+}
+
 std::string postgres_connection::lease_statement(lease_action action, row_kind kind) const {
   const std::string epoch = epoch_of(table_of(kind));
   std::string sql = lease_sql(action, kind);
@@ -123,18 +141,8 @@ lease_reply postgres_connection::execute(const row_key& key, const ports::lease_
     const bool writes = what.action != lease_action::read;
     statement made(lease_statement(what.action, key.kind));
     bind_lease(made, key, what);
-    made.bind(":clock", with_.clock_epoch);
-    const auto answer = run(made, writes, deadline);
-    if (!answer) return tl::unexpected(answer.error());
-    if (answer->count() == 0) return std::nullopt;
-    const row found = answer->at(0);
-    epoch = found.text(lease_fields);
-    if (found.null(0)) return std::nullopt;
-    auto decoded = decode_lease(found);
-    if (!decoded)
-      return tl::unexpected(sql_error{
-          !writes, 0, fmt::format("the store {}: {}", session_.name(), decoded.error().message())});
-    return std::move(*decoded);
+    return fetch<ports::lease_row>(std::move(made), writes, lease_fields, epoch, deadline,
+                                   [](const row& found) { return decode_lease(found); });
   };
   auto reply = write_or_read<lease_reply>(request, once);
   if (reply.outcome == ports::store_outcome::done) reply.epoch = std::move(epoch);
@@ -153,18 +161,8 @@ view_reply postgres_connection::execute(const row_key& key, const ports::view_re
     replace_all(sql, "store_epoch()", "'pg'");  // none is excluded
     statement made(sql);
     bind_view(made, key, what);
-    made.bind(":clock", with_.clock_epoch);
-    const auto answer = run(made, writes, deadline);
-    if (!answer) return tl::unexpected(answer.error());
-    if (answer->count() == 0) return std::nullopt;
-    const row found = answer->at(0);
-    epoch = found.text(view_fields);
-    if (found.null(0)) return std::nullopt;
-    auto decoded = decode_view(found);
-    if (!decoded)
-      return tl::unexpected(sql_error{
-          !writes, 0, fmt::format("the store {}: {}", session_.name(), decoded.error().message())});
-    return std::move(*decoded);
+    return fetch<ports::view_row>(std::move(made), writes, view_fields, epoch, deadline,
+                                  [](const row& found) { return decode_view(found); });
   };
   auto reply = write_or_read<view_reply>(request, once);
   if (reply.outcome == ports::store_outcome::done) reply.epoch = std::move(epoch);

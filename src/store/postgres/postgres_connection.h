@@ -48,6 +48,10 @@ class postgres_connection final : public connection {
  private:
   result<void> connect(boot_time deadline);
   sql_result<rows> run(const statement& what, bool writes, boot_time deadline);
+  // Its one row, or nothing, and in the field behind the row's the epoch.
+  template <class Row, class Decode>
+  sql_result<std::optional<Row>> fetch(statement made, bool writes, int fields, std::string& epoch,
+                                       boot_time deadline, const Decode& decode);
   std::string lease_statement(ports::lease_action action, row_kind kind) const;
 
   options with_;

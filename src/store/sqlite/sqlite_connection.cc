@@ -25,6 +25,7 @@ Reply on_current_file(database& db, boot_time deadline, const Execute& execute) 
     if (auto ready = db.ready(deadline); !ready) return not_begun<Reply>(ready.error().message());
     if (boot_now() >= deadline) return not_begun<Reply>("opening the store took too long");
     Reply reply = execute(db.handle());
+    if (reply.outcome == store_outcome::done) reply.epoch = db.epoch();
     if (reply.outcome == store_outcome::unknown || reply.applied || !db.replaced()) return reply;
   }
   return not_begun<Reply>("the store's file is being replaced all the time");
@@ -34,22 +35,18 @@ Reply on_current_file(database& db, boot_time deadline, const Execute& execute) 
 
 lease_reply sqlite_connection::execute(const row_key& key, const ports::lease_request& request,
                                        boot_time deadline) {
-  auto reply = on_current_file<lease_reply>(db_, deadline, [&](sqlite3* raw) {
+  return on_current_file<lease_reply>(db_, deadline, [&](sqlite3* raw) {
     return write_or_read<lease_reply>(
         request, [&](const ports::lease_request& what) { return run_lease(raw, key, what); });
   });
-  if (reply.outcome == store_outcome::done) reply.epoch = db_.epoch();
-  return reply;
 }
 
 view_reply sqlite_connection::execute(const row_key& key, const ports::view_request& request,
                                       boot_time deadline) {
-  auto reply = on_current_file<view_reply>(db_, deadline, [&](sqlite3* raw) {
+  return on_current_file<view_reply>(db_, deadline, [&](sqlite3* raw) {
     return write_or_read<view_reply>(
         request, [&](const ports::view_request& what) { return run_view(raw, key, what); });
   });
-  if (reply.outcome == store_outcome::done) reply.epoch = db_.epoch();
-  return reply;
 }
 
 }  // namespace hedgerow::store::sqlite
