@@ -264,13 +264,11 @@ client::~client() = default;
 
 result<std::unique_ptr<client>> client::start(client_options with) {
   if (auto ok = with.validate(); !ok) return tl::unexpected(std::move(ok).error());
-  try {
+  return or_refusal([&]() -> result<std::unique_ptr<client>> {
     auto inside = std::make_unique<impl>(std::move(with));
     if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
     return std::unique_ptr<client>(new client(std::move(inside)));
-  } catch (const std::system_error& why) {
-    return tl::unexpected(refused_by_system(why));
-  }
+  });
 }
 
 result<void> client::wait_until_connected(milliseconds timeout) {

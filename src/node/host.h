@@ -109,10 +109,19 @@ result<std::vector<member_reply>> wait_for_replies(
 
 // Of a blocking call on the loop's thread.
 error would_wait_for_itself();
-// What the system refused: a thread or a descriptor, and what to do about it. The parts of a node
-// throw it while they are made; whoever makes them turns it into this, as no exception leaves the
-// library.
+// What the system refused: a thread or a descriptor, and what to do about it.
 error refused_by_system(const std::system_error& why);
+
+// What `make` returns. The parts of a node throw what the system refuses while they are made; that
+// is the error then, as no exception leaves the library.
+template <class Make>
+auto or_refusal(const Make& make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const std::system_error& why) {
+    return tl::unexpected(refused_by_system(why));
+  }
+}
 // In a catch block: what was thrown by `who`, in words.
 std::string thrown_by(std::string_view who);
 

@@ -122,13 +122,11 @@ lock_space::~lock_space() {
 }
 
 result<std::shared_ptr<lock_space>> lock_space::open(lock_space_options with) {
-  try {
+  return or_refusal([&]() -> result<std::shared_ptr<lock_space>> {
     auto inside = std::make_shared<impl>(std::move(with));
     if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
     return std::shared_ptr<lock_space>(new lock_space(std::move(inside)));
-  } catch (const std::system_error& why) {
-    return tl::unexpected(refused_by_system(why));
-  }
+  });
 }
 
 }  // namespace hedgerow

@@ -384,13 +384,11 @@ node::~node() = default;
 result<std::unique_ptr<node>> node::start(options with) {
   if (with.name.empty()) with.name = host_name();
   if (auto ok = with.validate(); !ok) return tl::unexpected(std::move(ok).error());
-  try {
+  return or_refusal([&]() -> result<std::unique_ptr<node>> {
     auto inside = std::make_unique<impl>(std::move(with));
     if (auto ok = inside->open(); !ok) return tl::unexpected(std::move(ok).error());
     return std::unique_ptr<node>(new node(std::move(inside)));
-  } catch (const std::system_error& why) {
-    return tl::unexpected(refused_by_system(why));
-  }
+  });
 }
 
 result<void> node::wait_until_member(milliseconds timeout) {

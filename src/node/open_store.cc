@@ -1,7 +1,5 @@
 #include "node/open_store.h"
 
-#include <system_error>
-
 #include "node/host.h"
 #include "store/postgres/change_watch.h"
 #include "store/postgres/postgres_connection.h"
@@ -63,11 +61,7 @@ result<store::group_snapshot> read_rows(const store::location& where, std::strin
     return store::sqlite::read_group(at->file, group);
   const auto from = store::postgres::parse(std::get<postgres_location>(where).url);
   if (!from) return tl::unexpected(from.error());
-  try {
-    return store::postgres::read_group(*from, group, patience);
-  } catch (const std::system_error& why) {
-    return tl::unexpected(refused_by_system(why));
-  }
+  return or_refusal([&] { return store::postgres::read_group(*from, group, patience); });
 }
 
 std::string database_address(const store::location& where) {
