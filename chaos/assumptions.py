@@ -6,7 +6,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from hosts import Failed
+from hosts import Failed, between
 from run import DATABASE
 
 AGAIN = 3  # times that a control is tried within one run, as chance has a part in each
@@ -50,16 +50,11 @@ def another_leads(run, than: str, patience: float):
         time.sleep(0.02)
 
 
-def both(run, some: list[str], others: list[str]) -> list[tuple[str, str]]:
-    pairs = [(a, b) for a in some for b in others]
-    return pairs + [(b, a) for a, b in pairs]
-
-
 def parted(run, leader: str) -> tuple[str, list[tuple[str, str]]]:
     """One follower, and what parts it from the rest: the leader keeps more than half of the group,
     and so has no reason to stand back."""
     lonely = next(name for name in run.names if name != leader)
-    return lonely, both(run, [lonely], [name for name in run.names if name != lonely])
+    return lonely, between([lonely], [name for name in run.names if name != lonely])
 
 
 @control("clock_beyond_its_bound", "the leader's clock is slow by more than it claims, and a lease",
@@ -70,7 +65,7 @@ def clock_beyond_its_bound(run):
     run.clocks.hosts[leader].put(-3 * run.settings.lease_ms * 1_000_000)
     time.sleep(0.4)  # until its daemon has sworn to it again, and it is trusted
     # Only the lonely one reaches the database: it takes the lease when it is over by true time.
-    pairs += both(run, [name for name in run.names if name != lonely], [DATABASE])
+    pairs += between([name for name in run.names if name != lonely], [DATABASE])
     run.network.cut(pairs)
     time.sleep(4 * run.lease)
     run.network.heal(pairs)
@@ -80,7 +75,7 @@ def clock_beyond_its_bound(run):
 def row_changed_by_hand(run):
     leader = leader_of(run)
     lonely, pairs = parted(run, leader)
-    pairs += both(run, [leader], [DATABASE])
+    pairs += between([leader], [DATABASE])
     with run.nemesis.claim(f"process {lonely}"):
         run.workers[lonely].kill()
         run.network.cut(pairs)
@@ -108,7 +103,7 @@ def counter_without_fence(run):
 def leadership_remembered(run):
     for _ in range(AGAIN):
         leader = leader_of(run)
-        pairs = both(run, [leader], [name for name in (*run.names, DATABASE) if name != leader])
+        pairs = between([leader], [name for name in (*run.names, DATABASE) if name != leader])
         run.network.cut(pairs)
         another_leads(run, leader, 4 * run.lease)
         time.sleep(run.lease)

@@ -3,6 +3,7 @@
 import signal
 from random import Random
 
+from hosts import between
 from nemesis import ANY, FOLLOWER, LEADER, NotNow, Planned, kind
 
 
@@ -81,10 +82,6 @@ def others(run, name: str) -> list[str]:
     return [worker for worker in run.workers if worker != name]
 
 
-def both_ways(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return pairs + [(b, a) for a, b in pairs]
-
-
 @kind("one_way_cut", (0.5, 4.0), (LEADER, ANY))
 def one_way_cut(run, one: Planned):
     """What one says, another does not hear; or what nobody hears, or what one does not hear."""
@@ -103,7 +100,7 @@ def one_way_cut(run, one: Planned):
 def two_way_cut(run, one: Planned):
     name = run.pick(one).name
     rest = others(run, name)
-    return cut(run, one, [name], both_ways([(name, rest[one.number % len(rest)])]))
+    return cut(run, one, [name], between([name], [rest[one.number % len(rest)]]))
 
 
 @kind("halves", (0.5, 4.0))
@@ -112,8 +109,7 @@ def halves(run, one: Planned):
     names = list(run.workers)
     Random(one.number).shuffle(names)
     middle = len(names) // 2
-    pairs = [(a, b) for a in names[:middle] for b in names[middle:]]
-    return cut(run, one, names[:middle], both_ways(pairs))
+    return cut(run, one, names[:middle], between(names[:middle], names[middle:]))
 
 
 @kind("database_cut", (0.5, 4.0), (LEADER, LEADER, ANY))
@@ -128,7 +124,7 @@ def database_cut(run, one: Planned):
 def members_cut(run, one: Planned):
     """The leader reaches the database and no member."""
     name = run.pick(one).name
-    return cut(run, one, [name], both_ways([(name, other) for other in others(run, name)]))
+    return cut(run, one, [name], between([name], others(run, name)))
 
 
 def unplug(run, one: Planned, how):

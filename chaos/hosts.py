@@ -30,6 +30,12 @@ def within(host: str, *command: str) -> list[str]:
     return ["nsenter", f"--net=/run/netns/{host}", *command]
 
 
+def between(some: list[str], others: list[str]) -> list[tuple[str, str]]:
+    """The ways from each of the one to each of the others, and back."""
+    pairs = [(a, b) for a in some for b in others]
+    return pairs + [(b, a) for a, b in pairs]
+
+
 class Network:
     """`names` are hosts; the address of the first is 10.78.1.2. Thread-safe."""
 
