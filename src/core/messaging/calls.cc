@@ -13,7 +13,9 @@ using message::reply_status;
 
 // Two nodes that know of different leaders must not play ball.
 constexpr int redirects_max = 3;
-constexpr nanoseconds retry_pause = milliseconds{25};
+// Doubled with each attempt at the same place: callers of an overloaded member must not be its load.
+constexpr nanoseconds retry_pause_first = milliseconds{25};
+constexpr nanoseconds retry_pause_max = milliseconds{400};
 // So many entries that nobody waits for are not worth a look.
 constexpr std::size_t due_slack = 64;
 
@@ -140,6 +142,7 @@ void calls::attempt(boot_time now, std::uint64_t request, part& p, call_effects&
   }
   if (!leader_) return;  // on_leader comes back to it
   p.leader_seen = true;
+  if (p.to && p.to->incarnation != leader_->incarnation) p.pause = {};
   p.to = leader_;
   transmit(now, request, p, out);
 }
@@ -153,7 +156,8 @@ void calls::retry(boot_time now, std::uint64_t request, part& p, const std::stri
     HEDGEROW_PROBE(call_goes_on_to_next_leader);
     attempt(now, request, p, out);
   } else {
-    schedule(request, p, now + retry_pause);
+    p.pause = std::clamp(2 * p.pause, retry_pause_first, retry_pause_max);
+    schedule(request, p, now + p.pause);
   }
 }
 

@@ -97,6 +97,7 @@ class calls {
     bool leader_seen = false;            // send: some leader was known at some time
     boot_time due = boot_time::never();  // deadline, or the next attempt
     std::string last_problem;
+    nanoseconds pause{};  // before the last attempt; zero: there was none, or elsewhere
     int redirects = 0;
   };
   struct due_entry {
