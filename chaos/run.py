@@ -1,6 +1,7 @@
 """One run: the hosts, the database, the workers, and what happens to them."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -178,10 +179,9 @@ class Run:
     def close(self):
         self.closing.set()
         self.nemesis.end()
-        for worker in self.workers.values():
-            worker.signal(15)
-        for worker in self.workers.values():
-            if worker.runs() and not worker.stop():
+        told = [worker for worker in self.workers.values() if worker.signal(signal.SIGTERM)]
+        for worker in told:
+            if not worker.wait_stopped():
                 self.crashes.append(f"{worker.name}, life {worker.life}, did not stop")
         if self.clocks is not None:
             self.clocks.end()

@@ -55,8 +55,10 @@ class Worker:
 
     def stop(self) -> bool:
         """In good order; whether it did so within its time."""
-        if not self.signal(signal.SIGTERM):
-            return False
+        return self.signal(signal.SIGTERM) and self.wait_stopped()
+
+    def wait_stopped(self) -> bool:
+        """After SIGTERM."""
         self.signal(signal.SIGCONT)
         try:
             return self.process.wait(GRACE) == 0

@@ -13,7 +13,8 @@ using message::reply_status;
 
 // Two nodes that know of different leaders must not play ball.
 constexpr int redirects_max = 3;
-// Doubled with each attempt at the same place: callers of an overloaded member must not be its load.
+// Doubled with each attempt at the same place: who waits for an overloaded member must not be its
+// load.
 constexpr nanoseconds retry_pause_first = milliseconds{25};
 constexpr nanoseconds retry_pause_max = milliseconds{400};
 // So many entries that nobody waits for are not worth a look.

@@ -46,6 +46,8 @@ TEST(access, of_a_role_that_may_not_create_tables_needs_a_dba_once) {
   EXPECT_TRUE(read_group(to(server.url("app")), "workers", seconds(5)));
   server.psql("REVOKE UPDATE ON hedgerow_view FROM app");
   expect_words(open_error(server.url("app")), errc::store_refused, "hedgerow_view");
+  server.psql("GRANT UPDATE ON hedgerow_view TO app; REVOKE INSERT ON hedgerow_timeline FROM app");
+  expect_words(open_error(server.url("app")), errc::store_refused, "hedgerow_timeline");
   EXPECT_EQ(server.psql("SET ROLE app; DELETE FROM hedgerow_lease").find("error: 42501"), 0U)
       << "a deleted row could hide a live leader";
 }
@@ -89,11 +91,13 @@ TEST(access, warns_of_settings_that_may_hurt) {
   EXPECT_NE(warnings[0].find("full_page_writes"), std::string::npos);
 }
 
-TEST(access, is_refused_to_tables_of_a_newer_version) {
+TEST(access, is_refused_to_tables_of_another_version) {
   postgres_server server;
   ASSERT_EQ(open_error(server.url("owner")).message(), error().message());
   server.psql("UPDATE hedgerow_schema SET version = version + 1");
   expect_words(open_error(server.url("owner")), errc::not_supported, "upgrade this one");
+  server.psql("UPDATE hedgerow_schema SET version = version - 2");
+  expect_words(open_error(server.url("owner")), errc::not_supported, "stop all its agents");
 }
 
 TEST(access, waits_for_a_server_that_is_full) {

@@ -1,10 +1,14 @@
 #include "store/postgres/postgres_connection.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/random.h>
 
+#include "base/assert.h"
 #include "store/patience.h"
 #include "store/postgres/change_watch.h"
 #include "store/postgres/failures.h"
@@ -30,14 +34,18 @@ void replace_all(std::string& text, std::string_view word, std::string_view by) 
     text.replace(at, word.size(), by);
 }
 
-// Evaluated by each statement anew: a pooler may send any of them to another server.
+constexpr std::string_view timeline = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)";
+
+// Evaluated by each statement anew: a pooler may send any of them to another server. NULL, of which
+// no condition holds, on a timeline without a nonce.
 std::string epoch_of(std::string_view table) {
   return fmt::format(
       "(CAST(:clock AS text) || 'pg:' ||"
       " (SELECT CAST(system_identifier AS text) FROM pg_control_system()) || ':' ||"
-      " substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || ':' ||"
+      " (SELECT timeline || ':' || nonce FROM hedgerow_timeline"
+      " WHERE timeline = {}) || ':' ||"
       " CAST(CAST(CAST('{}' AS regclass) AS oid) AS text))",
-      table);
+      timeline, table);
 }
 
 std::string_view table_of(row_kind kind) {
@@ -122,6 +130,46 @@ sql_result<std::optional<Row>> postgres_connection::fetch(statement made, bool w
   return std::move(*decoded);
 }
 
+// The first nonce that is committed stays.
+sql_result<void> postgres_connection::name_timeline(boot_time deadline) {
+  std::array<std::uint64_t, 2> random{};
+  HEDGEROW_ASSERT(getrandom(random.data(), sizeof random, 0) ==
+                  static_cast<ssize_t>(sizeof random));
+  statement insert(
+      fmt::format("INSERT INTO hedgerow_timeline(timeline, nonce)"
+                  " SELECT {}, :nonce ON CONFLICT(timeline) DO NOTHING",
+                  timeline));
+  insert.bind(":nonce", fmt::format("{:016x}{:016x}", random[0], random[1]));
+  const auto answer = run(insert, true, deadline);
+  if (!answer) return tl::unexpected(answer.error());
+  return {};
+}
+
+// On a timeline without a nonce nothing was written, whatever became of giving it one.
+template <class Reply, class Request, class Once>
+Reply postgres_connection::execute_on_timeline(const Request& request, const std::string& epoch,
+                                               boot_time deadline, const Once& once) {
+  const auto unnamed = [&epoch](const Reply& reply) {
+    return reply.outcome == ports::store_outcome::done && epoch.empty();
+  };
+  auto reply = write_or_read<Reply>(request, once);
+  if (unnamed(reply)) {
+    if (const auto named = name_timeline(deadline); !named) {
+      reply = {};
+      reply.error = named.error().text;
+      return reply;
+    }
+    reply = write_or_read<Reply>(request, once);
+  }
+  if (unnamed(reply)) {
+    reply = {};
+    reply.error = fmt::format("the store {}: its timeline changes", session_.name());
+  } else if (reply.outcome == ports::store_outcome::done) {
+    reply.epoch = epoch;
+  }
+  return reply;
+}
+
 std::string postgres_connection::lease_statement(lease_action action, row_kind kind) const {
   const std::string epoch = epoch_of(table_of(kind));
   std::string sql = lease_sql(action, kind);
@@ -144,9 +192,7 @@ lease_reply postgres_connection::execute(const row_key& key, const ports::lease_
     return fetch<ports::lease_row>(std::move(made), writes, lease_fields, epoch, deadline,
                                    [](const row& found) { return decode_lease(found); });
   };
-  auto reply = write_or_read<lease_reply>(request, once);
-  if (reply.outcome == ports::store_outcome::done) reply.epoch = std::move(epoch);
-  return reply;
+  return execute_on_timeline<lease_reply>(request, epoch, deadline, once);
 }
 
 view_reply postgres_connection::execute(const row_key& key, const ports::view_request& request,
@@ -158,15 +204,13 @@ view_reply postgres_connection::execute(const row_key& key, const ports::view_re
     const bool writes = what.action != view_action::read;
     std::string sql = view_sql(what.action);
     tell_epoch(sql, "hedgerow_view", told, !writes);
-    replace_all(sql, "store_epoch()", "'pg'");  // none is excluded
+    replace_all(sql, "store_epoch()", told);
     statement made(sql);
     bind_view(made, key, what);
     return fetch<ports::view_row>(std::move(made), writes, view_fields, epoch, deadline,
                                   [](const row& found) { return decode_view(found); });
   };
-  auto reply = write_or_read<view_reply>(request, once);
-  if (reply.outcome == ports::store_outcome::done) reply.epoch = std::move(epoch);
-  return reply;
+  return execute_on_timeline<view_reply>(request, epoch, deadline, once);
 }
 
 }  // namespace hedgerow::store::postgres

@@ -5,9 +5,11 @@
 // (serialization failures are certainly not done, and repeated within the deadline), and behind
 // PgBouncer in transaction mode.
 //
-// The epoch (R9) is "<clock epoch>pg:<system id>:<timeline>:<oid of the table>", as the statement
-// itself sees it: a promoted replica has another timeline, a restored dump or a replaced table
-// another oid, another cluster another system id. Needs no privilege.
+// The epoch (R9) is "<clock epoch>pg:<system id>:<timeline>:<nonce>:<oid of the table>", as the
+// statement itself sees it: a promoted replica has another timeline, a restored dump or a replaced
+// table another oid, another cluster another system id. Two replicas of one primary that are
+// promoted one after the other may have the same timeline; so the first statement on a timeline
+// gives it a nonce, in hedgerow_timeline, and no write is executed on one without.
 //
 // Outcomes. `failed`: the server said ERROR, or nothing was sent. `unknown`: the connection ended,
 // the deadline passed, or the server went down meanwhile; a late statement may still commit, which
@@ -48,6 +50,11 @@ class postgres_connection final : public connection {
  private:
   result<void> connect(boot_time deadline);
   sql_result<rows> run(const statement& what, bool writes, boot_time deadline);
+  // `once` executes a request and tells the epoch of what it executed.
+  template <class Reply, class Request, class Once>
+  Reply execute_on_timeline(const Request& request, const std::string& epoch, boot_time deadline,
+                            const Once& once);
+  sql_result<void> name_timeline(boot_time deadline);
   // Its one row, or nothing, and in the field behind the row's the epoch.
   template <class Row, class Decode>
   sql_result<std::optional<Row>> fetch(statement made, bool writes, int fields, std::string& epoch,

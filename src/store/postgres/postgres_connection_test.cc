@@ -251,6 +251,54 @@ TEST(postgres_connection, sees_another_epoch_when_the_table_is_another) {
   EXPECT_EQ(reply.row->epoch, alice.epoch);
 }
 
+TEST(postgres_connection, gives_a_timeline_one_nonce) {
+  postgres_server server;
+  ASSERT_TRUE(postgres_connection(to(server.url("owner"))).ready(in(seconds(10))));
+  std::vector<std::string> epochs(8);
+  std::vector<std::thread> threads;
+  for (std::string& epoch : epochs) {
+    threads.emplace_back([&] {
+      postgres_connection db(to(server.url("owner")));
+      epoch = db.execute(workers, lease_request{}, in(seconds(20))).epoch;
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+  EXPECT_NE(epochs[0], "");
+  EXPECT_EQ(epochs, std::vector<std::string>(8, epochs[0]));
+  EXPECT_EQ(server.psql("SELECT timeline, length(nonce) FROM hedgerow_timeline"), "00000001|32\n");
+}
+
+TEST(postgres_connection, writes_nothing_on_a_timeline_without_a_nonce) {
+  postgres_server server;
+  holder alice(server.url("owner"));
+  ASSERT_TRUE(alice.renew(2000).applied);
+  server.psql("DELETE FROM hedgerow_timeline");
+  const auto reply = alice.renew(3000);
+  EXPECT_EQ(reply.outcome, store_outcome::done) << reply.error;
+  EXPECT_FALSE(reply.applied);
+  EXPECT_EQ(reply.row->expires, instant{2000});
+  EXPECT_NE(reply.epoch, "");
+  EXPECT_NE(reply.epoch, alice.epoch);
+  // What asks for no certain epoch is executed when there is one.
+  server.psql("DELETE FROM hedgerow_timeline");
+  ports::view_request claim{.action = ports::view_action::claim};
+  claim.row.id.token = 7;
+  EXPECT_TRUE(alice.db.execute(workers, claim, in(seconds(10))).applied);
+  server.psql("DELETE FROM hedgerow_timeline");
+  EXPECT_TRUE(alice.execute(lease(lease_action::release, "")).applied);
+}
+
+TEST(postgres_connection, executes_nothing_when_it_cannot_give_a_nonce) {
+  postgres_server server;
+  holder alice(server.url("owner"));
+  server.psql("DELETE FROM hedgerow_timeline; ALTER TABLE hedgerow_timeline ADD CHECK (FALSE)");
+  const auto reply = alice.renew(3000);
+  EXPECT_EQ(reply.outcome, store_outcome::failed);
+  EXPECT_NE(reply.error.find("hedgerow_timeline"), std::string::npos) << reply.error;
+  EXPECT_EQ(server.psql("SELECT expires_us FROM hedgerow_lease"), "1000\n");
+}
+
 TEST(postgres_connection, sees_a_copy_of_the_cluster_as_another_store) {
   postgres_server first({.own_identity = true});
   postgres_server second({.own_identity = true});

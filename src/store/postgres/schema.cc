@@ -40,6 +40,10 @@ CREATE TABLE IF NOT EXISTS hedgerow_view(
   members text NOT NULL CHECK (CAST(members AS json) IS NOT NULL),
   removed text NOT NULL CHECK (CAST(removed AS json) IS NOT NULL)
 );
+CREATE TABLE IF NOT EXISTS hedgerow_timeline(
+  timeline text NOT NULL PRIMARY KEY,
+  nonce text NOT NULL
+);
 CREATE OR REPLACE VIEW hedgerow_members AS
   SELECT v.grp AS grp,
          m.value->>'name' AS name,
@@ -53,7 +57,7 @@ CREATE OR REPLACE VIEW hedgerow_members AS
          v.sequence AS sequence
     FROM hedgerow_view v, json_array_elements(CAST(v.members AS json)) m(value);
 INSERT INTO hedgerow_schema(version)
-  SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM hedgerow_schema);
+  SELECT 3 WHERE NOT EXISTS (SELECT 1 FROM hedgerow_schema);
 )";
 
 std::string all_tables() {
@@ -81,7 +85,8 @@ tl::unexpected<error> wrong_version(const session& in, std::int64_t found) {
       fmt::format("the store {} has tables of version {}, this program knows version {}: {}",
                   in.name(), found, schema_version,
                   found > schema_version ? "a newer Hedgerow made them; upgrade this one"
-                                         : "they are damaged; have their owner drop them"));
+                                         : "an older Hedgerow made them; stop all its agents, then "
+                                           "have the tables' owner drop them"));
 }
 
 result<void> create(session& in, boot_time deadline) {
@@ -104,12 +109,13 @@ result<void> check_use(session& in, boot_time deadline) {
   const auto found = in.run(
       statement("SELECT c.relname, c.relpersistence = 'p',"
                 " has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')"
-                " AND has_table_privilege(c.oid, 'UPDATE')"
+                " AND (c.relname = 'hedgerow_timeline' OR has_table_privilege(c.oid, 'UPDATE'))"
                 " FROM pg_class c WHERE c.oid IN (to_regclass('hedgerow_lease'),"
-                " to_regclass('hedgerow_lock'), to_regclass('hedgerow_view'))"),
+                " to_regclass('hedgerow_lock'), to_regclass('hedgerow_view'),"
+                " to_regclass('hedgerow_timeline'))"),
       deadline);
   if (!found) return tl::unexpected(error_of(found.error()));
-  if (found->count() != 3)
+  if (found->count() != 4)
     return fail(errc::store_refused,
                 fmt::format("the store {} lacks some of Hedgerow's tables: have the output of "
                             "`hedgerow store sql` run by their owner",
@@ -159,14 +165,15 @@ result<void> ensure_tables(session& in, boot_time deadline) {
 
 std::string setup_sql(const std::string& role) {
   std::string sql =
-      "-- Hedgerow's tables, version 2. Run once, as their owner-to-be. Running it "
+      "-- Hedgerow's tables, version 3. Run once, as their owner-to-be. Running it "
       "again changes nothing.\nBEGIN;" +
       all_tables();
   if (!role.empty()) {
     // No DELETE and no TRUNCATE: a row that is deleted could hide a live leader.
     sql += fmt::format(
         "GRANT SELECT ON hedgerow_schema, hedgerow_members TO {0};\n"
-        "GRANT SELECT, INSERT, UPDATE ON hedgerow_lease, hedgerow_lock, hedgerow_view TO {0};\n",
+        "GRANT SELECT, INSERT, UPDATE ON hedgerow_lease, hedgerow_lock, hedgerow_view TO {0};\n"
+        "GRANT SELECT, INSERT ON hedgerow_timeline TO {0};\n",
         quoted(role));
   }
   return sql + "COMMIT;\n";

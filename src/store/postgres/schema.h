@@ -1,5 +1,7 @@
 #pragma once
-// The tables in PostgreSQL, and their version: those of sqlite/schema.h, with PostgreSQL's types.
+// The tables in PostgreSQL, and their version: those of sqlite/schema.h, with PostgreSQL's types,
+// and hedgerow_timeline, a row for each timeline of the cluster on which a statement of ours was
+// executed, with a nonce (see postgres_connection.h).
 //
 // They are found by the role's search_path. A table that is dropped and made anew, or restored from
 // a dump, has another oid and thereby another epoch (R9).
@@ -12,7 +14,7 @@
 
 namespace hedgerow::store::postgres {
 
-inline constexpr int schema_version = 2;
+inline constexpr int schema_version = 3;
 
 // Creates what is missing, if the role may; store_refused with what a DBA must do, if not.
 // not_supported if a newer Hedgerow has made the tables.
