@@ -43,6 +43,11 @@
 #ifndef DELETES
 #define DELETES 0
 #endif
+/* Nobody crashes or releases, and every statement is executed and answered: for what takes many
+   steps to go wrong. */
+#ifndef CALM
+#define CALM 0
+#endif
 
 /* Planted faults, each named as in src/base/mutant.h unless it is marked `here`. The columns:
    number, rule, the claims that must fail. */
@@ -52,6 +57,7 @@
 #define take_foreign_at_once 4    /* mutant: F11, one_leader acts_in_token_order */
 #define repin_after_expiry 5      /* mutant: F12, one_leader */
 #define renew_unpinned 6          /* mutant, here: R9, one_leader */
+#define wait_after_take 7         /* mutant: F11, one_leader CALM=1 L=3 TIME=6 PROMOTIONS=2 */
 
 /* What must be reachable, or the claims say nothing. */
 #define a_live_lease_is_lost 1      /* probe */
@@ -219,7 +225,7 @@ inline execute(i, answered) {
   :: asks[i] == TAKE && (PLANTED != take_unpinned || asks_token[i] == token) &&
      (foreign -> asks_waited[i] : (released || expires < asks_earliest[i])) ->
        probe(taken_after_the_wait, foreign);
-       safe = (foreign -> 0 : safe);
+       safe = (foreign -> (PLANTED == wait_after_take -> asks_expiry[i] - L + WAIT : 0) : safe);
        new = (PLANTED == token_restarts -> 0 : HINT(i, (foreign -> 2 * W : 0)));
        new = GREATEST(new, token + 1);
        grant(i, new);
@@ -298,7 +304,8 @@ end:
      }
   :: atomic { /* R3, R5, F11 */
        held[_pid] == 0 && asks[_pid] == IDLE && exists && knows[_pid] && grants < GRANTS &&
-       (foreign -> (wait[_pid] == 0 || PLANTED == take_foreign_at_once)
+       (foreign -> (wait[_pid] == 0 || PLANTED == take_foreign_at_once ||
+                              PLANTED == wait_after_take)
                  : (released || expires < now)) ->
        read_latest();
        d_step {
@@ -346,7 +353,7 @@ end:
        check()
      }
   :: d_step { /* R7 */
-       held[_pid] != 0 && asks[_pid] == IDLE && BEFORE_THE_END ->
+       !CALM && held[_pid] != 0 && asks[_pid] == IDLE && BEFORE_THE_END ->
        printf("time %d, node %d: releases token %d\n", now, _pid, held[_pid]);
        asks[_pid] = RELEASE;
        asks_token[_pid] = held[_pid];
@@ -354,12 +361,12 @@ end:
        check()
      }
   :: d_step { /* no answer in time */
-       asks[_pid] != IDLE && !unwaited[_pid] ->
+       !CALM && asks[_pid] != IDLE && !unwaited[_pid] ->
        unwaited[_pid] = true;
        printf("time %d, node %d: waits for the store no longer\n", now, _pid)
      }
   :: d_step { /* a crash; the next incarnation is another owner, and knows nothing */
-       held[_pid] != 0 || asks[_pid] != IDLE && !dead[_pid] ->
+       !CALM && (held[_pid] != 0 || asks[_pid] != IDLE && !dead[_pid]) ->
        printf("time %d, node %d: crashes, and starts anew\n", now, _pid);
        drop(_pid);
        dead[_pid] = asks[_pid] != IDLE;
@@ -379,10 +386,10 @@ end:
   do
   :: d_step { asks[0] != IDLE -> execute(0, true) }
   :: d_step { asks[1] != IDLE -> execute(1, true) }
-  :: d_step { asks[0] != IDLE && !unwaited[0] -> execute(0, false) }
-  :: d_step { asks[1] != IDLE && !unwaited[1] -> execute(1, false) }
-  :: d_step { asks[0] != IDLE -> clear(0) }
-  :: d_step { asks[1] != IDLE -> clear(1) }
+  :: d_step { !CALM && asks[0] != IDLE && !unwaited[0] -> execute(0, false) }
+  :: d_step { !CALM && asks[1] != IDLE && !unwaited[1] -> execute(1, false) }
+  :: d_step { !CALM && asks[0] != IDLE -> clear(0) }
+  :: d_step { !CALM && asks[1] != IDLE -> clear(1) }
   :: d_step { /* the standby follows */
        promotions < PROMOTIONS ->
        copy_exists = exists;
