@@ -17,6 +17,7 @@ engine::options options_of(const swarm& with, std::uint32_t number, std::uint32_
   engine::options o = with.node;
   o.self.name = name;
   o.self.address = address_of(slot);
+  o.self.machine = fmt::format("{:016x}", slot + 1);
   o.self.zone = fmt::format("zone{}", slot % with.zones);
   o.self.tags = {{"life", std::to_string(number)}};
   o.lease.lease = lease;

@@ -225,22 +225,33 @@ void evidence::find_joiners(boot_time now, findings& found) const {
   }
 }
 
-// C5. Those that crashed, or are about to be found so, are no sign that the leader is cut off.
+// C5. Where somebody crashed, or is about to be found so, a kernel has answered, and the leader is
+// not cut off; unless that kernel is its own, which answers without a network. Then it says
+// something of the members on that machine alone.
 bool evidence::in_minority(boot_time now, const findings& found) const {
-  const bool refusals = !found.refused.empty() ||
-                        std::any_of(found.gone.begin(), found.gone.end(), [](const removal& r) {
-                          return r.reason == removal_reason::crashed;
-                        });
+  std::set<incarnation> refused;
+  for (const suspicion& s : found.refused)
+    refused.insert(s.subject);
+  for (const removal& r : found.gone) {
+    if (r.reason == removal_reason::crashed) refused.insert(r.incarnation);
+  }
+  const member* own = view_->find(self_);
+  const auto beside = [own](const member& m) {
+    return own != nullptr && !own->machine.empty() && m.machine == own->machine;
+  };
+  for (const incarnation& who : refused) {
+    if (!beside(*view_->find(who))) return false;
+  }
   std::size_t members = 0;
   std::size_t hears = 0;
   for (const auto& m : view_->members) {
     // Whoever says join is in the view until its patience is over: a stranger's invented members
     // must not cost the group its leader.
-    if (m.state == member_state::joining) continue;
+    if (m.state == member_state::joining || refused.contains(m.incarnation)) continue;
     ++members;
-    if (heard(now, m.incarnation)) ++hears;
+    if (heard(now, m.incarnation) || (!refused.empty() && beside(m))) ++hears;
   }
-  return !refusals && hears < members && 2 * hears <= members;
+  return hears < members && 2 * hears <= members;
 }
 
 // C4: how many may still be removed for silence in this window.

@@ -278,6 +278,32 @@ TEST(evidence, C5_a_refusal_shows_that_the_leader_is_not_cut_off) {
   EXPECT_EQ(c.gone(removal_reason::crashed), numbers{2});
 }
 
+TEST(evidence, C5_a_refusal_by_its_own_machine_does_not) {
+  court c(4);
+  for (const std::size_t beside : {0U, 1U, 2U})
+    c.members.members[beside].machine = "m1";
+  c.members.members[3].machine = "m2";
+  c.watch();
+  c.settle();
+  c.fall_silent({2, 4});
+  const auto refused = [&](std::uint64_t who) {
+    c.one.on_own_edges(c.report_of(1, {who}, edge_state::refused).edges, true);
+  };
+  refused(4);
+  EXPECT_FALSE(c.stands_back()) << "another machine answered";
+  refused(2);
+  EXPECT_FALSE(c.stands_back()) << "of two others one is heard";
+  c.fall_silent({2, 3, 4});
+  refused(2);
+  EXPECT_FALSE(c.stands_back())
+      << "3 is silent on a machine that answers, and only 4 may be cut off";
+  c.members.members[2].machine = "m2";
+  c.watch();
+  EXPECT_TRUE(c.stands_back()) << "3 and 4 may be cut off";
+  c.one.on_confirmed(life(2), removal_reason::crashed);
+  EXPECT_TRUE(c.stands_back());
+}
+
 TEST(evidence, C5_who_was_elected_again_may_condemn_but_not_in_a_later_cut) {
   court c(4, true);
   c.now = c.now + 3s;
