@@ -17,6 +17,7 @@
 /* run: W=1 TIME=7 GRANTS=2 PROMOTIONS=1 DELETES=0 */
 /* run: W=0 TIME=7 GRANTS=2 PROMOTIONS=2 DELETES=0 */
 /* run: W=0 TIME=6 GRANTS=2 PROMOTIONS=1 DELETES=1 */
+/* run: W=0 TIME=5 GRANTS=2 PROMOTIONS=0 DELETES=2 */
 /* run --full: W=1 TIME=9 GRANTS=2 PROMOTIONS=2 DELETES=0 */
 /* run --full: W=0 TIME=7 GRANTS=3 PROMOTIONS=2 DELETES=1 */
 
@@ -53,6 +54,7 @@
    number, rule, the claims that must fail. */
 #define token_restarts 1          /* mutant: R5, tokens_grow */
 #define create_without_cool_off 2 /* mutant: R8, one_leader PROMOTIONS=0 DELETES=1 */
+#define create_takes 8            /* mutant: R8, one_leader CALM=1 PROMOTIONS=0 DELETES=2 GRANTS=3 TIME=6 */
 #define take_unpinned 3           /* mutant: R9, one_leader */
 #define take_foreign_at_once 4    /* mutant: F11, one_leader acts_in_token_order */
 #define repin_after_expiry 5      /* mutant: F12, one_leader */
@@ -76,13 +78,14 @@
 #include "claims.h"
 
 #define GREATEST(a, b) ((a) > (b) -> (a) : (b))
-/* Tokens come from the clock: TICK of them in one unit of time, for grants take time. */
-#define TICK (GRANTS + 1)
+/* Tokens come from the clock: TICK of them in one unit of time, for grants and new rows take time. */
+#define TICK (GRANTS + DELETES + 1)
 /* LMAX + 2 max_error. */
 #define WAIT (L + 2 * W)
 
 byte now = 1;
 byte grants;
+byte creates;
 byte promotions;
 byte deletes;
 
@@ -94,6 +97,7 @@ byte owner = NOBODY;
 byte token;
 byte expires;
 byte safe;                      /* R8: nobody acts before */
+bool unheld;                    /* R8: nobody has held it since it was created */
 bool released = true;           /* at first: it was provisioned */
 bool foreign;                   /* R9: its epoch is not the store's */
 bool dropped;                   /* F10: its owner has dropped its token */
@@ -105,6 +109,7 @@ byte copy_owner = NOBODY;
 byte copy_token;
 byte copy_expires;
 byte copy_safe;
+bool copy_unheld;
 bool copy_released = true;
 
 /* What a node holds. */
@@ -195,7 +200,8 @@ inline keep(i) {
 /* The row has a new token: what names the one before is dead. */
 inline outdate(i) {
   if
-  :: asks[i] == TAKE && PLANTED != take_unpinned || asks[i] == CREATE || asks[i] == REPIN ||
+  :: asks[i] == TAKE && PLANTED != take_unpinned || asks[i] == REPIN ||
+     asks[i] == CREATE && exists && deletes == DELETES ||
      asks[i] == RENEW && PLANTED != renew_unpinned -> clear(i)
   :: else
   fi
@@ -218,25 +224,44 @@ inline grant(i, new_token) {
 }
 
 /* What the clock says of a token, when `expiry` was made of its `latest`. */
-#define HINT(i, more) (TICK * (asks_expiry[i] - L + (more)) + grants)
+#define HINT(i, more) (TICK * (asks_expiry[i] - L + (more)) + grants + creates)
 
 inline execute(i, answered) {
   if
   :: asks[i] == TAKE && (PLANTED != take_unpinned || asks_token[i] == token) &&
      (foreign -> asks_waited[i] : (released || expires < asks_earliest[i])) ->
        probe(taken_after_the_wait, foreign);
-       safe = (foreign -> (PLANTED == wait_after_take -> asks_expiry[i] - L + WAIT : 0) : safe);
-       new = (PLANTED == token_restarts -> 0 : HINT(i, (foreign -> 2 * W : 0)));
+       safe = (foreign -> (PLANTED == wait_after_take -> asks_expiry[i] - L + WAIT : 0) :
+               (unheld && PLANTED != create_without_cool_off -> asks_expiry[i] - L + WAIT : safe));
+       new = (PLANTED == token_restarts -> 0 : HINT(i, (foreign || unheld -> 2 * W : 0)));
        new = GREATEST(new, token + 1);
+       unheld = false;
        grant(i, new);
        if
        :: answered && !unwaited[i] -> see_row(i)
        :: else
        fi
-  :: asks[i] == CREATE ->
+  :: asks[i] == CREATE && !exists && PLANTED != create_takes ->
        exists = true;
-       safe = (PLANTED == create_without_cool_off -> 0 : asks_expiry[i] - L + WAIT);
-       new = (PLANTED == token_restarts -> 1 : HINT(i, 2 * W));
+       unheld = true;
+       owner = NOBODY;
+       token = (PLANTED == token_restarts -> 1 : HINT(i, 2 * W));
+       creates++;
+       expires = 0;
+       safe = 0;
+       released = true;
+       foreign = false;
+       dropped = false;
+       printf("time %d, store: the row is created with token %d\n", now, token);
+       outdate(1 - i);
+       if
+       :: answered && !unwaited[i] -> see_row(i)
+       :: else
+       fi
+  :: asks[i] == CREATE && !exists && PLANTED == create_takes ->
+       exists = true;
+       safe = asks_expiry[i] - L + WAIT;
+       new = HINT(i, 2 * W);
        grant(i, new);
        if
        :: answered && !unwaited[i] -> see_row(i)
@@ -286,6 +311,7 @@ inline forget_copy() {
        copy_token = 0;
        copy_expires = 0;
        copy_safe = 0;
+       copy_unheld = false;
        copy_released = false
   :: else
   fi
@@ -397,6 +423,7 @@ end:
        copy_token = token;
        copy_expires = expires;
        copy_safe = safe;
+       copy_unheld = unheld;
        copy_released = released
      }
   :: d_step {
@@ -409,6 +436,7 @@ end:
        token = copy_token;
        expires = (copy_released || copy_owner == NOBODY -> 0 : copy_expires);
        safe = copy_safe;
+       unheld = copy_unheld;
        released = copy_released;
        foreign = exists;
        dropped = false;
@@ -427,6 +455,7 @@ end:
        token = 0;
        expires = 0;
        safe = 0;
+       unheld = false;
        released = false;
        foreign = false;
        dropped = false;

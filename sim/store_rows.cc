@@ -33,9 +33,10 @@ bool acquire(store_rows& rows, const lease_request& q) {
   row.lease = q.row.lease;
   row.scale = q.row.scale;
   row.token = std::max(row.token + 1, q.row.token);
+  if (row.version == 0) row.safe_after = q.row.safe_after;
+  if (foreign) row.safe_after = {};
   row.version += 1;
   row.released = false;
-  if (foreign) row.safe_after = {};
   row.epoch = rows.epoch;
   return true;
 }

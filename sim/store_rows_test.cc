@@ -84,6 +84,15 @@ TEST(store_rows, a_released_row_may_be_taken_before_its_expiry) {
   EXPECT_FALSE(rows.lease->released);
 }
 
+TEST(store_rows, r8_the_first_take_sets_the_wait) {
+  auto rows = held();
+  rows.lease->version = 0;
+  auto q = take(1'000);
+  q.row.safe_after = {99};
+  EXPECT_TRUE(rows.execute(q).applied);
+  EXPECT_EQ(rows.lease->safe_after.us, 99);
+}
+
 TEST(store_rows, r9_and_f11_a_row_of_another_epoch_needs_the_wait_and_the_present_epoch) {
   auto rows = held();
   rows.epoch = "tl2";

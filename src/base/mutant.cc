@@ -19,6 +19,7 @@ std::string_view to_string(mutant value) {
       "renew_lowers_expiry",
       "act_after_release",
       "create_without_cool_off",
+      "create_takes",
       "take_unpinned",
       "take_foreign_at_once",
       "wait_after_take",

@@ -21,6 +21,7 @@ enum class mutant : std::uint8_t {
   renew_lowers_expiry,      // R6: no GREATEST
   act_after_release,        // R7: acts until the release is acknowledged
   create_without_cool_off,  // R8: no safe_after
+  create_takes,             // R8 as it was: creating the row takes it
   take_unpinned,            // R9: a take does not name the epoch that was seen
   take_foreign_at_once,     // F11: no wait over a row of another epoch
   wait_after_take,          // F11: R9 as it was, take first and cool off then

@@ -30,7 +30,7 @@ struct lease_row {
   bool released = false;
   std::string epoch;  // R9: of the statement that wrote `expires`
   std::string scale;
-  std::int64_t version = 0;  // grows with every take and re-pin (F12)
+  std::int64_t version = 0;  // grows with every take and re-pin (F12); 0: not taken yet
 
   bool operator==(const lease_row&) const = default;
 };
@@ -39,13 +39,15 @@ enum class lease_action : std::uint8_t { read, create, acquire, renew, release, 
 
 // Which fields count, and the condition that the statement carries:
 //   read     none.
-//   create   `row`, if there is no row (R8) and the store's epoch is row.epoch.
+//   create   `row`, if there is no row and the store's epoch is row.epoch. Version 0, released:
+//            nobody has held it yet (R8).
 //   acquire  holder, incarnation, address, machine, expires, lease, epoch, scale and `row.token`
 //            (the hint of R5) of `row`, if the row's token is `observed`, its scale is row.scale,
 //            the store's epoch is row.epoch, and either the row has that epoch and is released or
 //            expired before `earliest` (R3), or it has another epoch and `waited` holds (F11).
 //            Sets token to GREATEST(token + 1, hint), version to version + 1, released to false,
-//            and safe_after to 0 where the epoch changes, else leaves it.
+//            and safe_after to 0 where the epoch changes, else to row.safe_after where the version
+//            was 0 (R8), else leaves it.
 //   renew    expires to GREATEST(expires, row.expires), if token and incarnation are row's, it is
 //            not released, and both the row's and the store's epoch are row.epoch (R6, R9).
 //   release  released to true, if token and incarnation are row's (R7).

@@ -16,7 +16,7 @@ constexpr std::string_view view_columns = "token, sequence, epoch, members, remo
 
 constexpr std::string_view read_lease = "SELECT COLUMNS FROM TABLE WHERE grp = :grp";
 
-// R8
+// R8. Not of a reading that may be old by now: the wait begins with the first take.
 constexpr std::string_view create =
     "INSERT INTO TABLE(grp, COLUMNS, acquired_us, renewed_us)"
     " SELECT :grp, :holder, :incarnation, :address, :machine, CAST(:token AS bigint),"
@@ -27,12 +27,13 @@ constexpr std::string_view create =
     " ON CONFLICT(grp) DO NOTHING"
     " RETURNING COLUMNS";
 
-// R3, R5, F11. On the right of SET stand the values before the update.
+// R3, R5, R8, F11. On the right of SET stand the values before the update.
 constexpr std::string_view acquire =
     "UPDATE TABLE SET holder = :holder, incarnation = :incarnation, address = :address,"
     " machine = :machine,"
     " token = GREATEST(token + 1, :token), expires_us = :expires, lease_us = :lease,"
-    " released = FALSE, safe_us = CASE WHEN epoch = :epoch THEN safe_us ELSE 0 END,"
+    " released = FALSE, safe_us = CASE WHEN epoch <> :epoch THEN 0"
+    " WHEN version = 0 THEN CAST(:safe AS bigint) ELSE safe_us END,"
     " acquired_us = :earliest, renewed_us = :earliest, epoch = :epoch, version = version + 1"
     " WHERE grp = :grp AND token = :observed AND scale = :scale AND store_epoch() = :epoch"
     " AND CASE WHEN epoch = :epoch THEN released OR expires_us < :earliest"

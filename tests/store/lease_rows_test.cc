@@ -170,6 +170,25 @@ TEST_P(lease_rows, acquire_needs_the_observed_token_the_scale_and_the_stores_epo
   EXPECT_TRUE(applied(store.execute(acquire())));
 }
 
+TEST_P(lease_rows, R8_acquire_of_a_row_that_nobody_has_held_sets_the_wait) {
+  auto unheld = create();
+  unheld.row.released = true;
+  unheld.row.version = 0;
+  store.execute(unheld);
+  auto request = acquire();
+  request.row.safe_after = {9000};
+  auto reply = store.execute(request);
+  ASSERT_TRUE(applied(reply));
+  EXPECT_EQ(reply.row->safe_after, instant{9000});
+  EXPECT_EQ(reply.row->version, 1);
+  request.observed = reply.row->token;
+  request.earliest = {4002};
+  request.row.safe_after = {20'000};
+  reply = store.execute(request);
+  ASSERT_TRUE(applied(reply));
+  EXPECT_EQ(reply.row->safe_after, instant{9000}) << "whoever comes next inherits it";
+}
+
 TEST_P(lease_rows, acquire_over_another_epoch_must_have_waited) {
   auto old = create();
   old.row.released = true;

@@ -249,10 +249,12 @@ void lease::hold(const reading& now, const ports::lease_row& row, lease_effects&
 void lease::attempt_failed(const reading& now, const std::string& text, bool unknown,
                            lease_effects& out) {
   const auto action = pending_->action;
-  const bool take = action == lease_action::acquire || action == lease_action::create;
+  const bool take = action == lease_action::acquire ||
+                    (action == lease_action::create && HEDGEROW_MUTANT(create_takes));
   HEDGEROW_PROBE_IF(unknown && take, lease_take_unknown);
   HEDGEROW_PROBE_IF(unknown && held_, lease_renewal_unknown);
   if (unknown && take) unsure_ = true;
+  if (unknown && action == lease_action::create) row_known_ = false;
   if (unknown && held_ && HEDGEROW_MUTANT(optimistic_expiry))
     held_->expires = std::max(held_->expires, pending_->expires);
   pending_.reset();

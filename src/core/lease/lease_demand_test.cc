@@ -197,7 +197,8 @@ TEST(lease_on_demand, one_that_ran_out_before_it_was_told_of_is_tried_again) {
   demand_stand s;
   s.want(true);
   s.reply();
-  s.reply();  // create: cools off
+  s.reply();  // create
+  s.reply();  // acquire: cools off
   ASSERT_NE(s.core.held_token(), 0);
   s.tick(s.core.act_until() - s.now.truth.latest);
   EXPECT_EQ(s.core.held_token(), 0);

@@ -177,11 +177,13 @@ std::string player::describe(const lease_effect::submit& s) const {
     case lease_action::read:
       return "read";
     case lease_action::create:
-      return "create" + token + until + ", safe after " +
-             in_time(stand_.since_start(row.safe_after)) + ", epoch " + row.epoch;
+      return "create" + token + ", epoch " + row.epoch;
     case lease_action::acquire:
       return "acquire from " + std::to_string(s.request.observed) + token + until + ", epoch " +
-             row.epoch + (s.request.waited ? ", waited" : "");
+             row.epoch + (s.request.waited ? ", waited" : "") +
+             (stand_.row && stand_.row->version == 0
+                  ? ", safe after " + in_time(stand_.since_start(row.safe_after))
+                  : "");
     case lease_action::renew:
       return "renew" + token + until + ", epoch " + row.epoch;
     case lease_action::release:

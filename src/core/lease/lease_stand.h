@@ -43,7 +43,8 @@ inline ports::lease_reply execute(std::optional<ports::lease_row>& row, const st
       next.token = std::max(row->token + 1, asked.token);
       next.version = row->version + 1;
       next.lease_max = row->lease_max;
-      next.safe_after = foreign ? instant{} : row->safe_after;
+      if (row->version > 0) next.safe_after = row->safe_after;
+      if (foreign) next.safe_after = {};
       row = next;
       break;
     }

@@ -40,10 +40,14 @@ void lease::submit_create(const reading& now, lease_effects& out) {
   auto& row = request.row;
   row.lease_max = lease_max();
   row.token = std::max(now.truth.token_hint + 2 * options_.max_error.count(), seen_ + 1);  // R5, R9
-  // R8: a deleted row may hide a live lease.
-  if (!HEDGEROW_MUTANT(create_without_cool_off))
+  // Nobody's yet. It may be executed at any time, over a row that is missing since much later, and
+  // so can't say how long to wait: whoever takes it has seen it first.
+  row.released = true;
+  if (HEDGEROW_MUTANT(create_takes)) {
+    row.released = false;
     row.safe_after = now.truth.latest + row.lease_max + 2 * options_.max_error;
-  row.version = 1;
+    row.version = 1;
+  }
   submit(now, std::move(request), out);
 }
 
@@ -59,7 +63,12 @@ void lease::submit_acquire(const reading& now, lease_effects& out) {
     request.waited = true;
   // The hint is of this reading, after the wait: a token chosen earlier may be behind (F11).
   request.row.token = now.truth.token_hint;
-  if (row_->epoch != epoch_) request.row.token += 2 * options_.max_error.count();  // R9
+  // R8, if nobody has held it yet: it may be there in place of one that was deleted under a live
+  // lease.
+  if (!HEDGEROW_MUTANT(create_without_cool_off))
+    request.row.safe_after = now.truth.latest + lease_max() + 2 * options_.max_error;
+  if (row_->epoch != epoch_ || row_->version == 0)
+    request.row.token += 2 * options_.max_error.count();  // R8, R9
   request.row.token = std::max(request.row.token, seen_ + 1);                      // R5
   HEDGEROW_PROBE_IF(request.row.token == seen_ + 1, lease_token_beyond_clock);
   if (HEDGEROW_MUTANT(token_restarts)) request.row.token = 0;

@@ -33,6 +33,7 @@ struct shared_row {
   void used() {
     row.emplace();
     row->token = 5;
+    row->version = 1;
     row->lease_max = 3s;
     row->released = true;
     row->epoch = epoch;
