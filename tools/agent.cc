@@ -10,6 +10,7 @@
 
 #include "tools/child_process.h"
 #include "tools/commands.h"
+#include "tools/connect.h"
 #include "tools/durations.h"
 #include "tools/events.h"
 #include "tools/exit_codes.h"
@@ -150,8 +151,9 @@ stop_signals::event wait_serving(stop_signals& signals, node& running, milliseco
 }
 
 // Until a signal or a failure; says so once if membership takes longer than the user expected.
-void run_until_told(stop_signals& signals, node& running, milliseconds patience) {
-  if (wait_serving(signals, running, patience) != stop_signals::event::timeout) return;
+void run_until_told(stop_signals& signals, node& running, milliseconds patience,
+                    const time_budget& budget) {
+  if (wait_serving(signals, running, budget.left()) != stop_signals::event::timeout) return;
   if (const auto member = running.wait_until_member(milliseconds{0});
       !member && member.error().code == errc::not_executed)
     complain(error(errc::not_executed,
@@ -178,13 +180,15 @@ int run_agent(const shared_options& shared, const agent_settings& mine) {
     failed.set(why);
     signals.wake();
   };
+  const time_budget budget{shared.timeout};
+  with.open_timeout = std::min(with.open_timeout, shared.timeout);
   const auto running = node::start(std::move(with));
   if (!running) {
     finish_logging();
     complain(running.error());
     return exit_failed;
   }
-  run_until_told(signals, **running, shared.timeout);
+  run_until_told(signals, **running, shared.timeout, budget);
   signals.exit_on_next();
   (*running)->stop();
   out.drain(milliseconds{500});

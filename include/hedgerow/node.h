@@ -27,7 +27,10 @@ struct broadcast_options {
 // messages. Thread-safe. Owns its threads: one loop, one for each store connection, and the pool.
 class node {
  public:
-  // Opens the store, listens, and starts to join; returns without waiting for the group.
+  // Opens the store, listens, and starts to join; returns without waiting for the group. Blocks for
+  // what opening the store takes: a file that is locked for 5 s is an error; a database that does
+  // not answer is none, and waited for as options::open_timeout says, and half a second more if
+  // looking up its name hangs. Names of options::listen are looked up, too.
   // Errors: invalid_argument, address_in_use, store_unavailable, each with words that say what to
   // do.
   static result<std::unique_ptr<node>> start(options with);

@@ -56,6 +56,10 @@ struct options {
   // first node of a group fixes the group's longest lease: a node with a longer one is refused.
   // From 100 ms to 1 h; shorter leases need a store that answers in less than a fifth of them.
   std::chrono::milliseconds lease{3000};
+  // How long start() waits for a database across the network that does not answer, up to 1 h; 0 is
+  // not at all. It goes on without it and each statement tries again; but what is wrong with rights
+  // or settings is then told by on_store, and not as start's error.
+  std::chrono::milliseconds open_timeout{5000};
   std::string zone;                                 // for the choice of observers; may be empty
   std::map<std::string, std::string> tags;          // up to 256, and 8 KiB in all
   std::size_t payload_bytes_max = 4 * 1024 * 1024;  // of a message or a reply; up to 64 MiB

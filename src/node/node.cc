@@ -267,10 +267,12 @@ result<void> node::impl::open_store() {
   if (!where) return tl::unexpected(std::move(where).error());
   where_ = std::move(*where);
   auto opened = hedgerow::open_store(
-      where_,
-      {.clock_epoch = clock_->epoch(), .views = true, .warn = [this](const std::string& text) {
-         loop_.post([this, text] { log_.write(severity::warning, text); });
-       }});
+      where_, {.clock_epoch = clock_->epoch(),
+               .views = true,
+               .open_patience = with_.open_timeout,
+               .warn = [this](const std::string& text) {
+                 loop_.post([this, text] { log_.write(severity::warning, text); });
+               }});
   if (!opened) return tl::unexpected(std::move(opened).error());
   store_ = std::make_unique<store::row_store>(
       std::move(*opened), store::row_key{store::row_kind::group, with_.group}, this,

@@ -55,6 +55,9 @@ result<void> options::validate() const {
   if (auto ok = check_name("name", name); !ok) return ok;
   if (auto ok = check_payload_limit(payload_bytes_max); !ok) return ok;
   if (auto ok = check_lease(lease); !ok) return ok;
+  if (open_timeout < milliseconds{0} || open_timeout > std::chrono::hours{1})
+    return fail(errc::invalid_argument, "open_timeout is " + std::to_string(open_timeout.count()) +
+                                            " ms; it must be from 0 to 1 h");
   if (auto ok = check_security(security, insecure); !ok) return ok;
   if (handler_threads < 1 || handler_threads > 256)
     return fail(errc::invalid_argument, "handler_threads must be from 1 to 256");

@@ -1,5 +1,6 @@
 #include "store/lanes.h"
 
+#include <algorithm>
 #include <future>
 #include <mutex>
 #include <system_error>
@@ -73,9 +74,10 @@ result<std::shared_ptr<lanes>> lanes::open(const options& wanted) {
             "no thread or descriptor for the store: {}; raise the limits (ulimit -u and -n)",
             e.what()));
   }
+  const boot_time deadline = boot_now() + wanted.open_patience;
   for (lane* one : {all->leases_.get(), all->views_.get()}) {
     if (one == nullptr) continue;
-    const auto connected = connect(*one, wanted);
+    const auto connected = connect(*one, wanted, deadline);
     if (connected) continue;
     const bool absent = connected.error().code == errc::store_unavailable;
     if (!absent || !wanted.may_be_absent) return tl::unexpected(connected.error());
@@ -85,17 +87,17 @@ result<std::shared_ptr<lanes>> lanes::open(const options& wanted) {
 }
 
 // On the worker, so that a hanging file system cannot hang the caller.
-result<void> lanes::connect(lane& one, const options& wanted) {
+result<void> lanes::connect(lane& one, const options& wanted, boot_time deadline) {
   const auto promise = std::make_shared<std::promise<result<void>>>();
   auto future = promise->get_future();
-  const boot_time deadline = boot_now() + wanted.open_patience;
   one.thread.submit({deadline,
                      [promise, db = one.db, deadline] { promise->set_value(db->ready(deadline)); },
                      [promise](std::string why) {
                        promise->set_value(fail(errc::store_unavailable, std::move(why)));
                      }});
   // A lock's wait ends at the deadline, and then wants to be told about.
-  if (future.wait_for(wanted.open_patience + milliseconds(500)) != std::future_status::ready)
+  const nanoseconds left = std::max(deadline - boot_now(), nanoseconds::zero());
+  if (future.wait_for(left + milliseconds(500)) != std::future_status::ready)
     return fail(errc::store_unavailable,
                 fmt::format("the store {} did not open within {} ms: it hangs, or is very slow",
                             wanted.name, wanted.open_patience.count()));

@@ -31,7 +31,7 @@ class lanes {
     std::string name;  // for people, in errors
   };
 
-  // Blocks until the connections work, at most about `open_patience`, even if they hang.
+  // Blocks until the connections work, at most about `open_patience` for both, even if they hang.
   static result<std::shared_ptr<lanes>> open(const options& wanted);
 
   // Within about 200 ms, even if a thread hangs (it is then left to itself, see worker.h). No reply
@@ -49,7 +49,7 @@ class lanes {
   struct lane;
 
   explicit lanes(const options& wanted);
-  static result<void> connect(lane& one, const options& wanted);
+  static result<void> connect(lane& one, const options& wanted, boot_time deadline);
 
   std::unique_ptr<lane> leases_;
   std::unique_ptr<lane> views_;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <fstream>
+#include <functional>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -12,6 +14,7 @@
 
 #include "clock/test_segment.h"
 #include "tests/system/harness/cluster.h"
+#include "tests/system/harness/control_group.h"
 #include "tests/system/harness/hostile_peer.h"
 
 namespace hedgerow::system_test {
@@ -124,10 +127,14 @@ class without_threads : public testing::Test {
   cluster group{"1s"};
   agent* leader = nullptr;
   std::size_t told = 0;
+
+  // `few`: it may start no thread and no process. `many`: as before.
+  void expect_goes_on(const std::function<void()>& few, const std::function<void()>& many);
 };
 
-TEST_F(without_threads, an_agent_refuses_what_needs_them_and_goes_on_leading) {
-  allow("1");
+void without_threads::expect_goes_on(const std::function<void()>& few,
+                                     const std::function<void()>& many) {
+  few();
   const outcome stream = ask({"stream"}, "x\n");
   EXPECT_EQ(stream.code, 4) << stream.err;
   EXPECT_NE(stream.err.find("can start no thread for a stream handler"), std::string::npos)
@@ -142,13 +149,27 @@ TEST_F(without_threads, an_agent_refuses_what_needs_them_and_goes_on_leading) {
   EXPECT_NE(d.await("ready", agent::any, 5s), nullptr) << "members still come";
   EXPECT_EQ(leader->first("leadership", agent::any, told), nullptr);
 
-  rlimit own{};  // which they inherited
-  ASSERT_EQ(getrlimit(RLIMIT_NPROC, &own), 0);
-  allow(own.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(own.rlim_cur));
+  many();
   EXPECT_EQ(ask({"send", "x"}).out, "x");
   EXPECT_EQ(ask({"stream"}, "x\n").out, "x\n");
   EXPECT_TRUE(group.wait_formed(2s));
   EXPECT_EQ(leader->first("leadership", agent::any, told), nullptr);
+}
+
+TEST_F(without_threads, an_agent_refuses_what_needs_them_and_goes_on_leading) {
+  rlimit own{};  // which they inherited
+  ASSERT_EQ(getrlimit(RLIMIT_NPROC, &own), 0);
+  expect_goes_on(
+      [this] { allow("1"); },
+      [&] { allow(own.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(own.rlim_cur)); });
+}
+
+// As TasksMax= of systemd, or a pod's limit: it counts all of the service, whoever's it is.
+TEST_F(without_threads, of_a_control_group_does_the_same) {
+  const control_group tasks{"pids"};
+  if (!tasks.why_not().empty()) GTEST_SKIP() << tasks.why_not();
+  ASSERT_TRUE(tasks.take_in(leader->itself().pid()));
+  expect_goes_on([&] { ASSERT_TRUE(tasks.limit("1")); }, [&] { ASSERT_TRUE(tasks.limit("max")); });
 }
 
 TEST(too_many, messages_for_the_handlers_are_turned_away_and_their_senders_told) {
@@ -216,6 +237,16 @@ std::size_t address_space(pid_t process) {
   return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+// Within all limits of ours, until it has ended: requests that wait for their handlers.
+void fill(agent& of) {
+  hostile_peer sender{of.address()};
+  sender.say(hello_of_client());
+  const auto begin = steady_clock::now();
+  std::uint64_t id = 0;
+  while (of.itself().running() && steady_clock::now() - begin < 10s)
+    sender.say_all(frame_of(request_of(3 * 1024 * 1024, ++id)));
+}
+
 TEST(without_memory, a_leader_ends_with_a_word_and_another_follows) {
   if (sanitized) GTEST_SKIP() << "a sanitizer's addresses cannot be limited";
   cluster group{"1s"};
@@ -230,18 +261,34 @@ TEST(without_memory, a_leader_ends_with_a_word_and_another_follows) {
   now.rlim_cur = address_space(pid) + 16 * 1024 * 1024;
   ASSERT_EQ(prlimit(pid, RLIMIT_AS, &now, nullptr), 0);
 
-  // Within all limits of ours: requests that wait for their handlers.
-  hostile_peer sender{leader.address()};
-  sender.say(hello_of_client());
-  const auto begin = steady_clock::now();
-  std::uint64_t id = 0;
-  while (leader.itself().running() && steady_clock::now() - begin < 10s)
-    sender.say_all(frame_of(request_of(3 * 1024 * 1024, ++id)));
+  fill(leader);
   EXPECT_EQ(leader.itself().wait_exit(1s), 1);
   const auto ended = steady_clock::now();
   leader.itself().finish_reading();
   EXPECT_NE(leader.itself().err().find("hedgerow: out of memory"), std::string::npos)
       << leader.itself().err();
+  group.forget(leader.name());
+  ASSERT_TRUE(wait_for([&] { return group.leader() != nullptr; }, 5s));
+  EXPECT_LT(steady_clock::now() - ended, 3s);
+  EXPECT_TRUE(group.wait_formed(5s));
+  EXPECT_GT((*group.leader()->latest("leadership"))["token"], token);
+}
+
+// As MemoryMax= of systemd, or a pod's limit: the kernel ends it without a word.
+TEST(without_memory, of_a_control_group_a_leader_is_killed_and_another_follows) {
+  const control_group memory{"memory"};
+  if (!memory.why_not().empty()) GTEST_SKIP() << memory.why_not();
+  cluster group{"1s"};
+  for (const char* name : {"a", "b", "c"})
+    group.start(name, {"--log-level", "warning", "--on-send", "sleep 60"});
+  ASSERT_TRUE(group.wait_formed());
+  agent& leader = *group.leader();
+  const std::int64_t token = (*leader.latest("leadership"))["token"];
+  ASSERT_TRUE(memory.limit(std::to_string(64 * 1024 * 1024)));
+  ASSERT_TRUE(memory.take_in(leader.itself().pid()));
+  fill(leader);
+  EXPECT_EQ(leader.itself().wait_exit(1s), 128 + SIGKILL);
+  const auto ended = steady_clock::now();
   group.forget(leader.name());
   ASSERT_TRUE(wait_for([&] { return group.leader() != nullptr; }, 5s));
   EXPECT_LT(steady_clock::now() - ended, 3s);

@@ -20,9 +20,26 @@ tl::unexpected<error> unavailable(std::string text) {
   return fail(errc::store_unavailable, std::move(text));
 }
 
+// SQLite's own count of changes to the schema, as of the transaction that is open, if one is.
+sql_result<std::int64_t> count_of_schema(sqlite3* db) {
+  auto query = statement::prepare(db, "PRAGMA schema_version");
+  if (!query) return tl::unexpected(query.error());
+  const auto count = query->fetch<std::int64_t>(
+      [](const statement& row) { return result<std::int64_t>(row.integer(0)); });
+  if (!count) return tl::unexpected(count.error());
+  return count->value_or(0);
+}
+
 void store_epoch(sqlite3_context* context, int, sqlite3_value**) {
   const auto* db = static_cast<const database*>(sqlite3_user_data(context));
-  const std::string epoch = db->replaced() ? std::string() : db->epoch();
+  const auto replaced = db->replaced();
+  if (!replaced) {
+    // Not "": that would say that somebody else's lease is in the row.
+    sqlite3_result_error(context, replaced.error().text.c_str(), -1);
+    sqlite3_result_error_code(context, replaced.error().code);
+    return;
+  }
+  const std::string epoch = *replaced ? std::string() : db->epoch();
   sqlite3_result_text(context, epoch.data(), static_cast<int>(epoch.size()), SQLITE_TRANSIENT);
 }
 
@@ -65,8 +82,17 @@ int database::on_busy(void* self, int attempt) {
 
 result<void> database::ready(boot_time deadline) {
   deadline_ = deadline;
-  if (handle_ && !replaced()) return {};
-  return open_current();
+  if (!handle_ || moved()) return open_current();
+  const auto count = count_of_schema(handle_.get());
+  if (!count) return unavailable(count.error().text);
+  return *count == schema_count_ ? result<void>() : know_tables();
+}
+
+sql_result<bool> database::replaced() const {
+  if (moved()) return true;
+  const auto count = count_of_schema(handle_.get());
+  if (!count) return tl::unexpected(count.error());
+  return *count != schema_count_;
 }
 
 result<void> database::open_current() {
@@ -82,13 +108,28 @@ result<void> database::open_current() {
     wal_id_ = identify(wal_of(*real));
     shm_id_ = identify(shm_of(*real));
     id_ = identify(file_);
-    if (id_ && id_ == identify(*real) && !has_moved(handle_.get())) {
-      epoch_ = fmt::format("{}/file:{}:{}", clock_epoch_, id_->device, id_->inode);
-      return {};
-    }
+    if (id_ && id_ == identify(*real) && !has_moved(handle_.get())) return know_tables();
   }
   close();
   return unavailable(fmt::format("the store {} is being replaced all the time", file_.native()));
+}
+
+// All tables are there, as of a count that was the same before and after they were looked at: if
+// one is dropped later, the count is another.
+result<void> database::know_tables() {
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const auto before = count_of_schema(handle_.get());
+    if (!before) return unavailable(before.error().text);
+    if (auto there = ensure_schema(handle_.get()); !there) return there;
+    const auto after = count_of_schema(handle_.get());
+    if (!after) return unavailable(after.error().text);
+    if (*before != *after) continue;
+    schema_count_ = *after;
+    epoch_ = fmt::format("{}/file:{}:{}/schema:{}", clock_epoch_, id_->device, id_->inode, *after);
+    return {};
+  }
+  return unavailable(
+      fmt::format("the tables of the store {} are being changed all the time", file_.native()));
 }
 
 result<void> database::open_once(const std::filesystem::path& real) {

@@ -106,6 +106,20 @@ result<std::optional<std::int64_t>> version_of(sqlite3* db) {
   return version->value_or(0);
 }
 
+// The tables that are not there, "" if all are.
+result<std::string> missing_tables(sqlite3* db) {
+  auto query = statement::prepare(db,
+                                  "SELECT coalesce(group_concat(column1, ', '), '')"
+                                  " FROM (VALUES ('hedgerow_lease'), ('hedgerow_lock'), "
+                                  "('hedgerow_view'), ('hedgerow_members'))"
+                                  " WHERE column1 NOT IN (SELECT name FROM sqlite_schema)");
+  if (!query) return unavailable(query.error());
+  auto names = query->fetch<std::string>(
+      [](const statement& row) { return result<std::string>(row.text(0)); });
+  if (!names) return unavailable(names.error());
+  return std::move(*names).value_or("");
+}
+
 tl::unexpected<error> wrong_version(sqlite3* db, std::int64_t found) {
   const char* what = "they are damaged; stop the agents and move the file away";
   if (found > schema_version) what = "a newer Hedgerow made them; upgrade this one";
@@ -122,14 +136,22 @@ result<bool> check_schema(sqlite3* db) {
   const auto found = version_of(db);
   if (!found) return tl::unexpected(found.error());
   if (!*found) return false;
-  if (**found == schema_version) return true;
-  return wrong_version(db, **found);
+  if (**found != schema_version) return wrong_version(db, **found);
+  const auto missing = missing_tables(db);
+  if (!missing) return tl::unexpected(missing.error());
+  if (missing->empty()) return true;
+  return fail(errc::store_unavailable,
+              fmt::format("the store {} lacks {}, which somebody has dropped: an agent that runs "
+                          "makes it anew; start one with `hedgerow agent`",
+                          sqlite3_db_filename(db, "main"), *missing));
 }
 
 result<void> ensure_schema(sqlite3* db) {
   const auto found = version_of(db);
   if (!found) return tl::unexpected(found.error());
-  if (!*found) {
+  const auto missing = missing_tables(db);
+  if (!missing) return tl::unexpected(missing.error());
+  if (!*found || (**found == schema_version && !missing->empty())) {
     if (auto made = run_or_roll_back(db, create_sql); !made) return made;
   } else if (**found == 1) {
     // Another process may do the same at this moment: then the column is there already.

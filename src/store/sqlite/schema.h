@@ -19,11 +19,12 @@ namespace hedgerow::store::sqlite {
 
 inline constexpr int schema_version = 2;
 
-// Creates or upgrades, in one transaction; other processes may do the same at the same time.
+// Creates what lacks, or upgrades, in one transaction; other processes may do the same at the same
+// time. A table that somebody has dropped comes back empty, which for leases is R8's case.
 // errc::not_supported if a newer Hedgerow has made the tables.
 result<void> ensure_schema(sqlite3* db);
 
-// Only looks. `false`: there are no tables yet.
+// Only looks. `false`: there are no tables yet. store_unavailable if only some are there.
 result<bool> check_schema(sqlite3* db);
 
 }  // namespace hedgerow::store::sqlite

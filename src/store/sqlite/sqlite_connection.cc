@@ -17,8 +17,8 @@ Reply not_begun(std::string why) {
   return not_done<Reply>(sql_error{true, 0, std::move(why)});
 }
 
-// Executes on the file to which the path leads. A write that did not apply to a file that is no
-// longer the store is tried again on the one that is.
+// Executes on the file to which the path leads. A write that did not apply to a file, or to tables,
+// that are no longer the store is tried again on those that are.
 template <class Reply, class Execute>
 Reply on_current_file(database& db, boot_time deadline, const Execute& execute) {
   for (int attempt = 0; attempt < 5; ++attempt) {
@@ -26,9 +26,10 @@ Reply on_current_file(database& db, boot_time deadline, const Execute& execute) 
     if (boot_now() >= deadline) return not_begun<Reply>("opening the store took too long");
     Reply reply = execute(db.handle());
     if (reply.outcome == store_outcome::done) reply.epoch = db.epoch();
-    if (reply.outcome == store_outcome::unknown || reply.applied || !db.replaced()) return reply;
+    if (reply.outcome == store_outcome::unknown || reply.applied || !db.replaced().value_or(true))
+      return reply;
   }
-  return not_begun<Reply>("the store's file is being replaced all the time");
+  return not_begun<Reply>("the store's file, or its tables, are being replaced all the time");
 }
 
 }  // namespace

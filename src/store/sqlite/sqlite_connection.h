@@ -8,7 +8,8 @@
 // written but cannot be understood. Silence: the file system hangs.
 //
 // Files: folders are created with 0700, the file with 0600; rights of others to an existing file
-// are taken away, see file.h. A file that is replaced or removed is another epoch, see database.h.
+// are taken away, see file.h. A file that is replaced or removed is another epoch, and so are
+// tables that are dropped; they are made anew, see database.h.
 //
 // Errors name the file and say what to do.
 
@@ -22,7 +23,8 @@ namespace hedgerow::store::sqlite {
 
 class sqlite_connection final : public connection {
  public:
-  // `clock_epoch`: ports::clock::epoch(). The store's is "<clock epoch>/file:<device>:<inode>".
+  // `clock_epoch`: ports::clock::epoch(). The store's is
+  // "<clock epoch>/file:<device>:<inode>/schema:<count>".
   sqlite_connection(std::filesystem::path file, std::string clock_epoch)
       : db_(std::move(file), std::move(clock_epoch)) {}
 

@@ -375,6 +375,71 @@ TEST_F(sqlite_store_test, waits_for_a_lock_while_there_is_patience) {
   EXPECT_TRUE(store.loop.leases[900].applied);
 }
 
+TEST_F(sqlite_store_test, makes_anew_what_is_dropped_under_another_epoch) {
+  file_store a(file);
+  file_store b(file);
+  for (const std::string drop :
+       {"DROP TABLE hedgerow_lease", "DROP TABLE hedgerow_lock", "DROP TABLE hedgerow_view",
+        "DROP VIEW hedgerow_members", "DROP TABLE hedgerow_schema",
+        "DROP TABLE hedgerow_lease; DROP TABLE hedgerow_lock; DROP TABLE hedgerow_view;"
+        "DROP VIEW hedgerow_members; DROP TABLE hedgerow_schema"}) {
+    SCOPED_TRACE(drop);
+    const auto old_epoch = a.read().epoch;
+    a.execute(lease(lease_action::create, old_epoch));
+    const bool row_goes = drop.starts_with("DROP TABLE hedgerow_lease");
+    ASSERT_EQ(test_connection(file).query(drop), "");
+
+    const auto renewed = a.execute(lease(lease_action::renew, old_epoch));
+    EXPECT_EQ(renewed.outcome, store_outcome::done) << renewed.error;
+    EXPECT_FALSE(renewed.applied);
+    EXPECT_EQ(renewed.row.has_value(), !row_goes);
+    EXPECT_NE(renewed.epoch, old_epoch);
+    EXPECT_EQ(b.read().epoch, renewed.epoch);
+    EXPECT_FALSE(b.execute(lease(lease_action::create, old_epoch)).applied);
+    EXPECT_EQ(b.execute(lease(lease_action::create, renewed.epoch)).applied, row_goes);
+    EXPECT_EQ(a.read_view().outcome, store_outcome::done);
+  }
+  EXPECT_EQ(a.read().epoch, b.read().epoch) << "who finds them made anew changes nothing";
+}
+
+// As from a dump of long ago, into the file that is in use.
+TEST_F(sqlite_store_test, sees_another_epoch_when_rows_are_restored_in_place) {
+  file_store store(file);
+  const auto old_epoch = store.read().epoch;
+  ASSERT_TRUE(store.execute(lease(lease_action::create, old_epoch)).applied);
+  test_connection other(file);
+  const auto table = other.query("SELECT sql FROM sqlite_schema WHERE name = 'hedgerow_lease'");
+  ASSERT_EQ(other.query("CREATE TABLE dump AS SELECT * FROM hedgerow_lease"), "");
+  auto repin = lease(lease_action::repin, store.read().epoch);
+  repin.row.version = 1;
+  repin.row.expires = {9000};
+  ASSERT_TRUE(store.execute(repin).applied);
+
+  ASSERT_EQ(other.query("BEGIN IMMEDIATE"), "");
+  auto renew = lease(lease_action::renew, repin.row.epoch);
+  store.store->submit(900, renew, seconds(20));
+  ASSERT_TRUE(store.loop.run_until(waits_for_lock));
+  ASSERT_EQ(other.query("DROP TABLE hedgerow_lease;" + table +
+                        ";INSERT INTO hedgerow_lease SELECT * FROM dump;"
+                        "UPDATE hedgerow_lease SET epoch = '" +
+                        repin.row.epoch + "'; COMMIT"),
+            "");
+  ASSERT_TRUE(store.loop.run_until([&] { return store.loop.leases.contains(900); }));
+  const auto& reply = store.loop.leases[900];
+  EXPECT_EQ(reply.outcome, store_outcome::done) << reply.error;
+  EXPECT_FALSE(reply.applied) << "a statement that was under way sees it, too";
+  EXPECT_NE(reply.epoch, repin.row.epoch);
+  ASSERT_TRUE(reply.row);
+  EXPECT_EQ(reply.row->expires, instant{1000});
+
+  auto take = lease(lease_action::acquire, reply.epoch);
+  take.observed = 100;
+  take.earliest = {2000};
+  EXPECT_FALSE(store.execute(take).applied) << "F11: the expiry that was restored says nothing";
+  take.waited = true;
+  EXPECT_TRUE(store.execute(take).applied);
+}
+
 TEST_F(sqlite_store_test, never_begins_without_patience) {
   file_store store(file);
   const auto reply = store.execute(lease(lease_action::create, store.read().epoch), nanoseconds(0));
@@ -442,6 +507,15 @@ TEST_F(sqlite_store_test, shows_a_group_to_commands) {
   }
   EXPECT_TRUE(read_group(file, "workers").value().lease) << "also without an agent";
   EXPECT_TRUE(is_closed(file)) << "and leaves nothing behind";
+  test_connection(file).query("DROP TABLE hedgerow_lock; DROP VIEW hedgerow_members");
+  const auto lacking = read_group(file, "workers");
+  ASSERT_FALSE(lacking);
+  EXPECT_EQ(lacking.error().message(),
+            "the store " + file.native() +
+                " lacks hedgerow_lock, hedgerow_members, which somebody has dropped: an agent that "
+                "runs makes it anew; start one with `hedgerow agent`");
+  EXPECT_EQ(open_error(file), "");
+  EXPECT_TRUE(read_group(file, "workers").value().lease);
   test_connection(file).query("UPDATE hedgerow_view SET removed = ''");
   EXPECT_FALSE(read_group(file, "workers"));
 }

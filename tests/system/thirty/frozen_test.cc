@@ -15,6 +15,21 @@ using postgres_test::postgres_server;
 // A start of the program and a busy machine.
 constexpr auto slack = 1500ms;
 
+TEST(thirty, item_20_an_agent_that_starts_beside_a_frozen_database_says_so_in_time) {
+  postgres_server server;
+  server.freeze();
+  cluster group{"1s", server.socket_url("owner"), same_clock};
+  const auto begin = steady_clock::now();
+  agent& one = group.start("a", {"--timeout", "400ms"});
+  const auto told = [&] {
+    return one.itself().err().find("not a member after 400ms; still trying") != std::string::npos;
+  };
+  EXPECT_TRUE(wait_for(told, 15s)) << one.itself().err();
+  EXPECT_LE(steady_clock::now() - begin, 400ms + slack);
+  server.thaw();
+  EXPECT_TRUE(group.wait_formed(5s));
+}
+
 TEST(thirty, item_20_commands_end_at_their_deadline_beside_a_frozen_database) {
   postgres_server server;
   cluster group{"1s", server.socket_url("owner"), same_clock};
