@@ -29,7 +29,7 @@ TEST(run, another_seed_is_another_run) {
 class directed : public testing::TestWithParam<schedule> {};
 
 TEST_P(directed, holds) {
-  const auto found = GetParam().play(trace::mode::quiet, detail::transitions);
+  const auto found = play(GetParam(), trace::mode::quiet, detail::transitions);
   EXPECT_FALSE(found) << found->checker << ": " << found->text;
 }
 INSTANTIATE_TEST_SUITE_P(all, directed, testing::ValuesIn(directed_schedules()));
