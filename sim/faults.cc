@@ -7,14 +7,31 @@ namespace {
 
 // Those that strike by themselves; the others are chances of single events, or follow from these.
 constexpr fault striking[] = {
-    fault::kill,           fault::power_loss,      fault::reboot,
-    fault::graceful_stop,  fault::kill_all,        fault::address_reuse,
-    fault::twin_name,      fault::pause,           fault::cut_pair,
-    fault::cut_one_way,    fault::cut_group,       fault::break_both_ends,
-    fault::break_one_end,  fault::store_outage,    fault::store_frozen_for_one,
-    fault::store_full,     fault::store_old_copy,  fault::store_truncated,
-    fault::store_restored, fault::store_promoted,  fault::lease_row_deleted,
-    fault::clock_unknown,  fault::clock_disrupted, fault::clock_wide,
+    fault::kill,
+    fault::power_loss,
+    fault::reboot,
+    fault::graceful_stop,
+    fault::kill_all,
+    fault::address_reuse,
+    fault::twin_name,
+    fault::pause,
+    fault::cut_pair,
+    fault::cut_one_way,
+    fault::cut_group,
+    fault::break_both_ends,
+    fault::break_one_end,
+    fault::store_outage,
+    fault::store_frozen_for_one,
+    fault::store_full,
+    fault::store_old_copy,
+    fault::store_truncated,
+    fault::store_restored,
+    fault::store_promoted,
+    fault::store_sibling,
+    fault::lease_row_deleted,
+    fault::clock_unknown,
+    fault::clock_disrupted,
+    fault::clock_wide,
 };
 
 }  // namespace
@@ -39,8 +56,17 @@ void faults::plan_next() {
   k.plan(k.now + random_.between(0, 2 * with_.fault_gap), event_kind::fault, 0, phase_);
 }
 
+void faults::plan_also(fault kind, true_time after) {
+  auto& k = world_.core();
+  k.plan(k.now + after, event_kind::fault, 0, phase_, 1 + static_cast<std::uint64_t>(kind));
+}
+
 void faults::on_event(const event& e) {
   if (!active_ || e.a != phase_) return;
+  if (e.b != 0) {
+    strike(static_cast<fault>(e.b - 1));
+    return;
+  }
   strike(kinds_[random_.below(kinds_.size())]);
   plan_next();
 }
@@ -217,6 +243,8 @@ void faults::hurt_store(fault kind) {
     show_old_copies(until);
   } else if (kind == fault::store_promoted) {
     promote();
+  } else if (kind == fault::store_sibling) {
+    promote_sibling();
   } else if (kind == fault::store_restored) {
     restore();
   } else if (kind == fault::store_truncated) {
@@ -263,8 +291,28 @@ void faults::promote() {
   const true_time view_as_of = random_.chance(0.5) && with_.has(fault::view_row_rolled_back)
                                    ? std::min(lease_as_of, k.now)
                                    : k.now - back(fault::view_row_rolled_back);
+  // The other standby of this primary will not follow the one that is promoted; its turn comes
+  // soon, or at any later time.
+  if (with_.has(fault::store_sibling) && !world_.store().has_sibling()) {
+    world_.store().leave_sibling(k.now - back(fault::store_sibling));
+    if (random_.chance(0.5)) plan_also(fault::store_sibling, random_.between(0, 3 * with_.lease()));
+  }
   world_.store().promote(lease_as_of, view_as_of);
   if (with_.has(fault::store_old_copy) && random_.chance(0.5)) show_old_copies(k.now + how_long());
+}
+
+void faults::promote_sibling() {
+  auto& k = world_.core();
+  auto& store = world_.store();
+  if (!store.has_sibling()) return;
+  // Where it lacks a row, that is as good as deleted.
+  if (store.sibling_lacks_a_row()) {
+    if (with_.leases_differ || !deletes_now()) return;
+  } else if (k.now - deleted_at_ < 3 * with_.lease() + 4 * with_.max_error()) {
+    return;
+  }
+  lost_commits_at_ = k.now;
+  store.promote_sibling();
 }
 
 void faults::show_old_copies(true_time until) {

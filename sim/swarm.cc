@@ -130,8 +130,9 @@ void draw_faults(random& r, swarm& s) {
   if (!r.chance(0.5)) {
     // Most users' stores never lose a commit.
     for (const fault kind :
-         {fault::store_promoted, fault::lease_row_rolled_back, fault::view_row_rolled_back,
-          fault::lease_row_deleted, fault::store_restored, fault::store_truncated})
+         {fault::store_promoted, fault::store_sibling, fault::lease_row_rolled_back,
+          fault::view_row_rolled_back, fault::lease_row_deleted, fault::store_restored,
+          fault::store_truncated})
       forbid(kind);
   }
   // A creator that has never seen the group's LMAX can't wait for it (R8).

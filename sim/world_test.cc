@@ -98,6 +98,31 @@ TEST_F(calm_world, a_former_primary_is_read_and_takes_no_writes) {
   EXPECT_FALSE(in_.core().failure);
 }
 
+// What the first standby has committed is unknown to the second, and to its epoch.
+TEST_F(calm_world, a_sibling_of_the_promoted_copy_brings_back_what_was_before_both) {
+  come_together();
+  auto& store = in_.store();
+  const auto before = store.rows();
+  store.leave_sibling(in_.core().now);
+  store.promote(in_.core().now, in_.core().now);
+  const auto between = store.rows().epoch;
+  in_.kill(*in_.live().back());
+  pass(20 * second);
+  EXPECT_EQ(store.rows().view->members.size(), 2U);
+  const auto token = store.rows().view->id.token;
+  store.promote_sibling();
+  EXPECT_FALSE(store.has_sibling());
+  EXPECT_EQ(store.rows().view, before.view);
+  EXPECT_EQ(store.rows().lease, before.lease);
+  EXPECT_NE(store.rows().epoch, before.epoch);
+  EXPECT_NE(store.rows().epoch, between);
+  pass(20 * second);
+  EXPECT_EQ(leaders(), 1U);
+  EXPECT_EQ(store.rows().view->members.size(), 2U);
+  EXPECT_GE(store.rows().view->id.token, token);
+  EXPECT_FALSE(in_.core().failure);
+}
+
 TEST_F(calm_world, both_rows_gone_cost_a_tenure_and_no_member) {
   come_together();
   const auto before = in_.store().rows().view->members.size();
