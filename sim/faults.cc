@@ -48,7 +48,11 @@ void faults::start() {
   world_.store().unheal();
   world_.network().unheal();
   world_.handlers().unheal();
-  if (!kinds_.empty() && with_.fault_gap != forever) plan_next();
+  if (kinds_.empty() || with_.fault_gap == forever) return;
+  plan_next();
+  // The first leader may still be waiting to be one (R8).
+  if (phase_ == 0 && with_.has(fault::store_promoted) && random_.chance(0.2))
+    plan_also(fault::store_promoted, random_.between(0, 2 * with_.lease()));
 }
 
 void faults::plan_next() {
@@ -163,6 +167,8 @@ void faults::kill_all() {
     world_.start_later(slot, starting::same_name,
                        random_.chance(0.7) ? random_.between(0, 300 * millisecond) : how_long());
   }
+  // Somebody clears up while nobody runs.
+  if (with_.has(fault::lease_row_deleted) && deletes_now()) world_.store().delete_lease_row();
 }
 
 // One slot is kept for a process that takes another's name.
@@ -186,8 +192,8 @@ void faults::cut(fault kind) {
   if (p == nullptr || n < 2) return;
   const std::uint32_t a = p->slot;
   const auto b = static_cast<std::uint32_t>((a + 1 + random_.below(n - 1)) % n);
+  const bool alone = kind == fault::cut_group && random_.chance(0.4);
   if (kind == fault::cut_group) {
-    const bool alone = random_.chance(0.4);
     std::vector<bool> side(n);
     for (std::uint32_t s = 0; s < n; ++s)
       side[s] = alone ? s == a : random_.chance(0.5);
@@ -220,6 +226,9 @@ void faults::cut(fault kind) {
     k.trace.say(k.now, text + " for " + std::to_string(length / millisecond) + " ms");
   }
   world_.network().cut(std::move(ways), length);
+  // What is cut off from everybody has lost the source of its time, too, and finds it again later.
+  if (alone && with_.has(fault::clock_unknown) && random_.chance(0.5))
+    hurt_clock_of(a, fault::clock_unknown, length + random_.between(0, with_.lease()));
 }
 
 void faults::hurt_store(fault kind) {
@@ -270,6 +279,15 @@ bool faults::deletes_now() {
   return true;
 }
 
+// A row that the copy lacks is as good as deleted.
+bool faults::loses_commits_now(bool a_row_too) {
+  const true_time now = world_.core().now;
+  const bool apart = now - deleted_at_ >= 3 * with_.lease() + 4 * with_.max_error();
+  if (a_row_too ? with_.leases_differ || !deletes_now() : !apart) return false;
+  lost_commits_at_ = now;
+  return true;
+}
+
 // A dump is older than what a replica lacks; it may be of before there was a row.
 void faults::restore() {
   auto& k = world_.core();
@@ -280,8 +298,6 @@ void faults::restore() {
 
 void faults::promote() {
   auto& k = world_.core();
-  if (k.now - deleted_at_ < 3 * with_.lease() + 4 * with_.max_error()) return;
-  lost_commits_at_ = k.now;
   const auto back = [&](fault kind) -> true_time {
     if (!with_.has(kind)) return 0;
     const true_time lengths[] = {0, 50 * millisecond, with_.lease(), 3 * with_.lease()};
@@ -291,6 +307,7 @@ void faults::promote() {
   const true_time view_as_of = random_.chance(0.5) && with_.has(fault::view_row_rolled_back)
                                    ? std::min(lease_as_of, k.now)
                                    : k.now - back(fault::view_row_rolled_back);
+  if (!loses_commits_now(world_.store().lacked_a_row(lease_as_of))) return;
   // The other standby of this primary will not follow the one that is promoted; its turn comes
   // soon, or at any later time.
   if (with_.has(fault::store_sibling) && !world_.store().has_sibling()) {
@@ -302,17 +319,9 @@ void faults::promote() {
 }
 
 void faults::promote_sibling() {
-  auto& k = world_.core();
   auto& store = world_.store();
-  if (!store.has_sibling()) return;
-  // Where it lacks a row, that is as good as deleted.
-  if (store.sibling_lacks_a_row()) {
-    if (with_.leases_differ || !deletes_now()) return;
-  } else if (k.now - deleted_at_ < 3 * with_.lease() + 4 * with_.max_error()) {
-    return;
-  }
-  lost_commits_at_ = k.now;
-  store.promote_sibling();
+  if (store.has_sibling() && loses_commits_now(store.sibling_lacks_a_row()))
+    store.promote_sibling();
 }
 
 void faults::show_old_copies(true_time until) {
@@ -322,18 +331,19 @@ void faults::show_old_copies(true_time until) {
 }
 
 void faults::hurt_clock(fault kind) {
-  process* p = victim();
-  if (p == nullptr) return;
+  if (const process* p = victim()) hurt_clock_of(p->slot, kind, how_long());
+}
+
+void faults::hurt_clock_of(std::uint32_t slot, fault kind, true_time length) {
   const auto what = kind == fault::clock_unknown     ? clock_trouble::unknown
                     : kind == fault::clock_disrupted ? clock_trouble::disrupted
                                                      : clock_trouble::wide;
   auto& k = world_.core();
-  const true_time length = how_long();
   if (k.trace.wants(detail::transitions))
-    k.trace.say(k.now, "clock of host " + std::to_string(p->slot) + ": " +
+    k.trace.say(k.now, "clock of host " + std::to_string(slot) + ": " +
                            std::string(to_string(kind)) + " for " +
                            std::to_string(length / millisecond) + " ms");
-  world_.clocks().trouble(p->slot, what, length);
+  world_.clocks().trouble(slot, what, length);
 }
 
 }  // namespace hedgerow::sim

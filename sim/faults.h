@@ -34,7 +34,9 @@ class faults {
   void restore();
   void show_old_copies(true_time until);
   bool deletes_now();
+  bool loses_commits_now(bool a_row_too);
   void hurt_clock(fault kind);
+  void hurt_clock_of(std::uint32_t slot, fault kind, true_time length);
   void add_twin();
 
   world& world_;

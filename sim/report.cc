@@ -21,14 +21,9 @@ constexpr std::uint64_t seeds_for_all_probes = 20'000;
 // Passed by less than one seed in forty: only long sweeps must pass them.
 constexpr auto rare_probes = std::to_array<std::string_view>({
     "evidence_verdict_waited_long_enough",
-    "lease_repin_forbidden",
-    "lease_row_older_than_release",
-    "stream_offered_to_no_member",
     "verdict_by_loss_of_a_voice",
-    "view_base_newer_than_row",
     "view_claim_refused",
     "view_refused_one_lives",
-    "view_row_vanished",
     "view_row_went_back",
 });
 

@@ -361,10 +361,10 @@ void store_model::leave_sibling(true_time as_of) {
   sibling_ = copy_at(as_of, as_of);
 }
 
-bool store_model::sibling_lacks_a_row() const {
-  bool lacks = rows_.lease && !sibling_->lease;
+bool store_model::lacks_a_row(const copy& c) const {
+  bool lacks = rows_.lease && !c.lease;
   for (std::size_t i = 0; i < locks_.size(); ++i)
-    lacks |= locks_[i].rows.lease && !sibling_->locks[i];
+    lacks |= locks_[i].rows.lease && !c.locks[i];
   return lacks;
 }
 

@@ -59,11 +59,13 @@ class store_model {
   void set_epoch(const std::string& clock_epoch);
   // A replica of an earlier state takes over: each row as it was at its time.
   void promote(true_time lease_as_of, true_time view_as_of);
+  // Whether there was no row then of a lease that has one now.
+  bool lacked_a_row(true_time lease_as_of) const { return lacks_a_row(copy_at(lease_as_of, 0)); }
   // Another replica of this primary has come so far, and will follow none that is promoted later.
   void leave_sibling(true_time as_of);
   // Whether one was left, and has not taken over yet; and whether it lacks a row that there is now.
   bool has_sibling() const { return sibling_.has_value(); }
-  bool sibling_lacks_a_row() const;
+  bool sibling_lacks_a_row() const { return lacks_a_row(*sibling_); }
   // It takes over: whatever the primaries since then have acknowledged is gone. Requires
   // has_sibling().
   void promote_sibling();
@@ -149,6 +151,7 @@ class store_model {
   bool fails_instead(const statement& s);
   bool at_old_copy(const statement& s) const;
   void read_old_copy(statement& s);
+  bool lacks_a_row(const copy& c) const;
   copy copy_at(true_time lease_as_of, true_time view_as_of) const;
   void leave_primary();
   void replace_rows(const copy& by, std::string_view what);
