@@ -115,6 +115,7 @@ void client::on_view(const view_change& change) {
   if (seen <= newest_)
     in_.world.violated("views", fmt::format("client p{} went back in views", id));
   newest_ = seen;
+  streams_->on_view(change);
 }
 
 void client::on_stream_offered(core::stream_id, core::stream_offer&&) {

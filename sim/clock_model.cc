@@ -66,7 +66,7 @@ true_time clock_model::when(instant t) const {
 
 bounded_time clock_model::read_boot() {
   const std::int64_t us = boot_at(0, world_.now).ns / microsecond;
-  std::int64_t wall = utc_at_start_us + world_.now / microsecond;
+  std::int64_t wall = utc_at_start_us + world_.now / microsecond - wall_back_us_;
   if (with_.hint_lies && random_.chance(0.2)) wall -= random_.between(0, hour_us);
   return {{us}, {us}, clock_status::synchronized, wall};
 }

@@ -40,6 +40,8 @@ class clock_model {
   void reboot();
   // Directed schedules: no drift, this width.
   void exact(std::int64_t width_us);
+  // Directed schedules, scale boot: the wall clock, which only hints at tokens, is behind by this.
+  void set_back(true_time by) { wall_back_us_ = by / microsecond; }
   void on_event(const event& e);  // clock_walk, clock_cured
 
  private:
@@ -63,6 +65,7 @@ class clock_model {
   std::vector<host_clock> hosts_;
   true_time machine_started_ = 0;  // scale boot: true time at boot time 0
   std::uint64_t boots_ = 1;
+  std::int64_t wall_back_us_ = 0;
 };
 
 }  // namespace hedgerow::sim

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "base/probe.h"
 #include "core/membership/rings.h"
 #include "sim/world.h"
 
@@ -71,15 +72,20 @@ class stage_play {
     while (!failed() && now() < t)
       pass(std::min<true_time>(5 * millisecond, t - now()));
   }
-  // Nothing passes between this host and the others from now on.
+  // Nothing passes between this host and those of the other nodes from now on.
   void isolate(std::uint32_t slot) {
+    std::vector<std::uint32_t> others;
+    for (std::uint32_t s = 0; s < world_.with().nodes; ++s)
+      if (s != slot) others.push_back(s);
+    separate(slot, others, 1'000 * second);
+  }
+  void separate(std::uint32_t slot, const std::vector<std::uint32_t>& others, true_time for_long) {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> ways;
-    for (std::uint32_t s = 0; s < world_.with().nodes; ++s) {
-      if (s == slot) continue;
+    for (const auto s : others) {
       ways.emplace_back(s, slot);
       ways.emplace_back(slot, s);
     }
-    world_.network().cut(std::move(ways), 1'000 * second);
+    world_.network().cut(std::move(ways), for_long);
   }
   // The moment at which the row's lease runs out.
   true_time row_expires() {
@@ -246,7 +252,125 @@ std::optional<violation> stale_reports(trace::mode words, detail up_to) {
   return violation{std::string(not_reached), "no ring has such observers", 0};
 }
 
+std::uint64_t passed(std::size_t probe) {
+  return base::probe_counts.at(probe);
+}
+
+constexpr std::size_t evicted_while_held = base::probe_index("lease_evicted_while_held");
+constexpr std::size_t deposed_by_row = base::probe_index("view_deposed_by_row");
+constexpr std::size_t number_on_another_list = base::probe_index("view_number_on_another_list");
+constexpr std::size_t told_of_past_leader = base::probe_index("client_told_of_past_leader");
+
+// S5. The leader's host loses the network and with it the source of its time. What it holds is
+// suspended, not lost, for it can't tell whether it has run out. The others go on without it; and
+// when it hears of them, it holds a lease as who was removed.
+std::optional<violation> removed_while_it_holds(trace::mode words, detail up_to) {
+  const auto before = passed(evicted_while_held);
+  for (std::uint64_t seed = 1; seed < 20; ++seed) {
+    swarm with = nodes(3);
+    with.seed = seed;
+    stage_play play(words, up_to, with);
+    play.in().clocks().trouble(0, clock_trouble::unknown, 1'000 * second);
+    play.isolate(0);
+    play.until([&] { return play.in().store().rows().view->members.size() == 2; }, 3 * play.lease(),
+               "a is removed");
+    play.in().network().heal();
+    // Which of the two sends its bytes again first is chance: the leader's beat would be a loss.
+    play.pass(5 * second);
+    if (play.failed() || passed(evicted_while_held) != before) return play.end();
+  }
+  return std::nullopt;
+}
+
+// R5. Nobody runs, somebody deletes the row of the lease, and the wall clock is set back. The row
+// of views is all that knows the last token: who took a lower one must not lead.
+std::optional<violation> lower_token(trace::mode words, detail up_to) {
+  swarm with = nodes(3);
+  with.boot_scale = true;
+  stage_play play(words, up_to, with);
+  for (process* p : play.in().live())
+    play.in().kill(*p);
+  play.in().store().delete_lease_row();
+  play.in().clocks().set_back(3600 * second);
+  for (std::uint32_t s = 0; s < with.nodes; ++s)
+    play.in().start(s, std::string(1, static_cast<char>('a' + s)));
+  play.until([&] { return play.leads(0) || play.leads(1) || play.leads(2); }, 10 * play.lease(),
+             "somebody leads");
+  play.pass(play.lease());
+  return play.end();
+}
+
+// S3. b hears nothing of the view with d in it, and who has seen it dies. A promotion loses it, b
+// leads, and the answer to its first commit does not come: the statement was never begun. A second
+// promotion, of a copy that has d, brings a list back that gets, by b's claim, token and sequence
+// of that commit. It is not what b has committed.
+std::optional<violation> number_of_another(trace::mode words, detail up_to) {
+  swarm with = patient();
+  with.node.store_patience = milliseconds{500};
+  stage_play play(words, up_to, with);
+  auto& in = play.in();
+  const auto& rows = in.store().rows();
+  const true_time silence = with.node.membership.silence().count();
+  play.separate(1, {0, 2, 3}, 1'000 * second);
+  play.pass(5 * millisecond);
+  const true_time before_d = play.now();
+  const fencing_token first = rows.lease->token;
+  in.start(3, "d");
+  play.until([&] { return rows.view->members.size() == 4; }, play.lease(), "d is in the view");
+  const true_time with_d = play.now();
+  play.pass(millisecond);
+  for (const std::uint32_t slot : {0U, 2U, 3U})
+    in.kill(*in.live_at(slot));
+  in.store().promote(play.now(), before_d);
+  play.until([&] { return rows.view->id.token > first; }, 4 * play.lease(), "b claims the row");
+  // It asks the others for their views for as long as silence takes, and commits then.
+  play.pass_until(play.now() + silence - 5 * millisecond);
+  in.store().freeze(1, play.now() + 700 * millisecond);
+  play.pass(300 * millisecond);
+  in.store().promote(play.now(), with_d);
+  play.until([&] { return play.leads(1); }, 3 * silence, "b leads");
+  play.pass(play.lease());
+  return play.end();
+}
+
+// The leader hands over and says so; c, cut off from both, still takes it for the leader when a
+// client comes, which has heard of the next one. Its calls must not go back.
+std::optional<violation> past_leader(trace::mode words, detail up_to) {
+  const auto before = passed(told_of_past_leader);
+  for (std::uint64_t seed = 1; seed < 20; ++seed) {
+    swarm with = patient();
+    with.seed = seed;
+    with.clients = 1;
+    ++with.slots;
+    stage_play play(words, up_to, with);
+    const true_time apart = 8 * second;
+    const true_time together = play.now() + apart;
+    play.separate(with.slots - 1, {2}, apart);
+    play.in().start_clients();
+    play.pass_until(together - play.lease() / 2);
+    play.isolate(2);
+    play.in().live_at(0)->stop();
+    play.until([&] { return play.leads(1); }, play.lease() / 4, "b leads");
+    play.pass_until(together + 50 * millisecond);
+    if (play.failed()) return play.end();
+    play.in().kill(*play.in().live_at(1));
+    play.pass(play.lease() / 3);
+    // Whom the client followed, and when it ended, is chance.
+    if (play.failed() || passed(told_of_past_leader) != before) return play.end();
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<violation> play(const schedule& s, trace::mode words, detail up_to) {
+  const auto before = s.reaches ? base::probe_counts.at(*s.reaches) : 0;
+  auto found = s.play(words, up_to);
+  if (!found && s.reaches && base::probe_counts.at(*s.reaches) == before)
+    found = violation{std::string(not_reached),
+                      "never passed: " + std::string(base::probe_names.at(*s.reaches)), 0};
+  return found;
+}
 
 const std::vector<schedule>& directed_schedules() {
   static const std::vector<schedule> all{
@@ -255,6 +379,10 @@ const std::vector<schedule>& directed_schedules() {
       {"a take that waits through a promotion", "R9", take_through_promotion},
       {"a release whose answer is late", "R7", release_unanswered},
       {"observers that the leader cannot hear", "C1", stale_reports},
+      {"a holder that was removed", "S5", removed_while_it_holds, evicted_while_held},
+      {"a token lower than the views'", "R5", lower_token, deposed_by_row},
+      {"two lists of one number", "S3", number_of_another, number_on_another_list},
+      {"a client that is told of a past leader", "DESIGN 6", past_leader, told_of_past_leader},
   };
   return all;
 }

@@ -7,14 +7,31 @@ namespace {
 
 // Those that strike by themselves; the others are chances of single events, or follow from these.
 constexpr fault striking[] = {
-    fault::kill,           fault::power_loss,      fault::reboot,
-    fault::graceful_stop,  fault::kill_all,        fault::address_reuse,
-    fault::twin_name,      fault::pause,           fault::cut_pair,
-    fault::cut_one_way,    fault::cut_group,       fault::break_both_ends,
-    fault::break_one_end,  fault::store_outage,    fault::store_frozen_for_one,
-    fault::store_full,     fault::store_old_copy,  fault::store_truncated,
-    fault::store_restored, fault::store_promoted,  fault::lease_row_deleted,
-    fault::clock_unknown,  fault::clock_disrupted, fault::clock_wide,
+    fault::kill,
+    fault::power_loss,
+    fault::reboot,
+    fault::graceful_stop,
+    fault::kill_all,
+    fault::address_reuse,
+    fault::twin_name,
+    fault::pause,
+    fault::cut_pair,
+    fault::cut_one_way,
+    fault::cut_group,
+    fault::break_both_ends,
+    fault::break_one_end,
+    fault::store_outage,
+    fault::store_frozen_for_one,
+    fault::store_full,
+    fault::store_old_copy,
+    fault::store_truncated,
+    fault::store_restored,
+    fault::store_promoted,
+    fault::store_sibling,
+    fault::lease_row_deleted,
+    fault::clock_unknown,
+    fault::clock_disrupted,
+    fault::clock_wide,
 };
 
 }  // namespace
@@ -31,7 +48,11 @@ void faults::start() {
   world_.store().unheal();
   world_.network().unheal();
   world_.handlers().unheal();
-  if (!kinds_.empty() && with_.fault_gap != forever) plan_next();
+  if (kinds_.empty() || with_.fault_gap == forever) return;
+  plan_next();
+  // The first leader may still be waiting to be one (R8).
+  if (phase_ == 0 && with_.has(fault::store_promoted) && random_.chance(0.2))
+    plan_also(fault::store_promoted, random_.between(0, 2 * with_.lease()));
 }
 
 void faults::plan_next() {
@@ -39,8 +60,17 @@ void faults::plan_next() {
   k.plan(k.now + random_.between(0, 2 * with_.fault_gap), event_kind::fault, 0, phase_);
 }
 
+void faults::plan_also(fault kind, true_time after) {
+  auto& k = world_.core();
+  k.plan(k.now + after, event_kind::fault, 0, phase_, 1 + static_cast<std::uint64_t>(kind));
+}
+
 void faults::on_event(const event& e) {
   if (!active_ || e.a != phase_) return;
+  if (e.b != 0) {
+    strike(static_cast<fault>(e.b - 1));
+    return;
+  }
   strike(kinds_[random_.below(kinds_.size())]);
   plan_next();
 }
@@ -137,6 +167,8 @@ void faults::kill_all() {
     world_.start_later(slot, starting::same_name,
                        random_.chance(0.7) ? random_.between(0, 300 * millisecond) : how_long());
   }
+  // Somebody clears up while nobody runs.
+  if (with_.has(fault::lease_row_deleted) && deletes_now()) world_.store().delete_lease_row();
 }
 
 // One slot is kept for a process that takes another's name.
@@ -160,8 +192,8 @@ void faults::cut(fault kind) {
   if (p == nullptr || n < 2) return;
   const std::uint32_t a = p->slot;
   const auto b = static_cast<std::uint32_t>((a + 1 + random_.below(n - 1)) % n);
+  const bool alone = kind == fault::cut_group && random_.chance(0.4);
   if (kind == fault::cut_group) {
-    const bool alone = random_.chance(0.4);
     std::vector<bool> side(n);
     for (std::uint32_t s = 0; s < n; ++s)
       side[s] = alone ? s == a : random_.chance(0.5);
@@ -194,6 +226,9 @@ void faults::cut(fault kind) {
     k.trace.say(k.now, text + " for " + std::to_string(length / millisecond) + " ms");
   }
   world_.network().cut(std::move(ways), length);
+  // What is cut off from everybody has lost the source of its time, too, and finds it again later.
+  if (alone && with_.has(fault::clock_unknown) && random_.chance(0.5))
+    hurt_clock_of(a, fault::clock_unknown, length + random_.between(0, with_.lease()));
 }
 
 void faults::hurt_store(fault kind) {
@@ -217,6 +252,8 @@ void faults::hurt_store(fault kind) {
     show_old_copies(until);
   } else if (kind == fault::store_promoted) {
     promote();
+  } else if (kind == fault::store_sibling) {
+    promote_sibling();
   } else if (kind == fault::store_restored) {
     restore();
   } else if (kind == fault::store_truncated) {
@@ -242,6 +279,15 @@ bool faults::deletes_now() {
   return true;
 }
 
+// A row that the copy lacks is as good as deleted.
+bool faults::loses_commits_now(bool a_row_too) {
+  const true_time now = world_.core().now;
+  const bool apart = now - deleted_at_ >= 3 * with_.lease() + 4 * with_.max_error();
+  if (a_row_too ? with_.leases_differ || !deletes_now() : !apart) return false;
+  lost_commits_at_ = now;
+  return true;
+}
+
 // A dump is older than what a replica lacks; it may be of before there was a row.
 void faults::restore() {
   auto& k = world_.core();
@@ -252,8 +298,6 @@ void faults::restore() {
 
 void faults::promote() {
   auto& k = world_.core();
-  if (k.now - deleted_at_ < 3 * with_.lease() + 4 * with_.max_error()) return;
-  lost_commits_at_ = k.now;
   const auto back = [&](fault kind) -> true_time {
     if (!with_.has(kind)) return 0;
     const true_time lengths[] = {0, 50 * millisecond, with_.lease(), 3 * with_.lease()};
@@ -263,8 +307,21 @@ void faults::promote() {
   const true_time view_as_of = random_.chance(0.5) && with_.has(fault::view_row_rolled_back)
                                    ? std::min(lease_as_of, k.now)
                                    : k.now - back(fault::view_row_rolled_back);
+  if (!loses_commits_now(world_.store().lacked_a_row(lease_as_of))) return;
+  // The other standby of this primary will not follow the one that is promoted; its turn comes
+  // soon, or at any later time.
+  if (with_.has(fault::store_sibling) && !world_.store().has_sibling()) {
+    world_.store().leave_sibling(k.now - back(fault::store_sibling));
+    if (random_.chance(0.5)) plan_also(fault::store_sibling, random_.between(0, 3 * with_.lease()));
+  }
   world_.store().promote(lease_as_of, view_as_of);
   if (with_.has(fault::store_old_copy) && random_.chance(0.5)) show_old_copies(k.now + how_long());
+}
+
+void faults::promote_sibling() {
+  auto& store = world_.store();
+  if (store.has_sibling() && loses_commits_now(store.sibling_lacks_a_row()))
+    store.promote_sibling();
 }
 
 void faults::show_old_copies(true_time until) {
@@ -274,18 +331,19 @@ void faults::show_old_copies(true_time until) {
 }
 
 void faults::hurt_clock(fault kind) {
-  process* p = victim();
-  if (p == nullptr) return;
+  if (const process* p = victim()) hurt_clock_of(p->slot, kind, how_long());
+}
+
+void faults::hurt_clock_of(std::uint32_t slot, fault kind, true_time length) {
   const auto what = kind == fault::clock_unknown     ? clock_trouble::unknown
                     : kind == fault::clock_disrupted ? clock_trouble::disrupted
                                                      : clock_trouble::wide;
   auto& k = world_.core();
-  const true_time length = how_long();
   if (k.trace.wants(detail::transitions))
-    k.trace.say(k.now, "clock of host " + std::to_string(p->slot) + ": " +
+    k.trace.say(k.now, "clock of host " + std::to_string(slot) + ": " +
                            std::string(to_string(kind)) + " for " +
                            std::to_string(length / millisecond) + " ms");
-  world_.clocks().trouble(p->slot, what, length);
+  world_.clocks().trouble(slot, what, length);
 }
 
 }  // namespace hedgerow::sim

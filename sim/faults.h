@@ -20,6 +20,8 @@ class faults {
 
  private:
   void plan_next();
+  // This kind, besides those that come at random.
+  void plan_also(fault kind, true_time after);
   void strike(fault kind);
   process* victim();
   true_time how_long();
@@ -28,10 +30,13 @@ class faults {
   void cut(fault kind);
   void hurt_store(fault kind);
   void promote();
+  void promote_sibling();
   void restore();
   void show_old_copies(true_time until);
   bool deletes_now();
+  bool loses_commits_now(bool a_row_too);
   void hurt_clock(fault kind);
+  void hurt_clock_of(std::uint32_t slot, fault kind, true_time length);
   void add_twin();
 
   world& world_;

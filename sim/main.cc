@@ -51,7 +51,7 @@ std::vector<directed_result> play_directed(bool log) {
   std::vector<directed_result> results;
   for (const auto& s : directed_schedules()) {
     const auto words = log ? trace::mode::live : trace::mode::quiet;
-    results.push_back({std::string(s.name), s.play(words, detail::statements)});
+    results.push_back({std::string(s.name), play(s, words, detail::statements)});
   }
   return results;
 }

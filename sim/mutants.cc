@@ -48,7 +48,7 @@ std::optional<violation> kill_by_seed(base::mutant m, std::uint64_t seed, true_t
 std::optional<violation> kill_by_schedule(base::mutant m) {
   plant(m);
   for (const auto& s : directed_schedules()) {
-    auto found = s.play(trace::mode::quiet, detail::transitions);
+    auto found = play(s, trace::mode::quiet, detail::transitions);
     if (found && found->checker != not_reached) {
       found->checker = "directed/" + found->checker;
       found->text = fmt::format("{}: {}", s.name, found->text);

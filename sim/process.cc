@@ -230,6 +230,7 @@ void process::on_view(const view_change& change) {
   if (in_.world.trace.wants(detail::transitions))
     say(detail::transitions, "sees " + describe(*change.current));
   in_.views.on_seen(id, self.incarnation, *change.current);
+  streams_->on_view(change);
   for (const auto& r : change.removed)
     if (r.incarnation == self.incarnation && !stopping_ && !failed_) removed_as_ = r.incarnation;
 }

@@ -19,7 +19,7 @@ struct directed_result {
 
 // Kinds that a sweep of this many seeds should have hit and did not.
 std::vector<std::string> kinds_missed(const sweep_result& r);
-// The same for probes.
+// The same for probes, but for those that are reached by a directed schedule.
 std::vector<std::string> probes_missed(const sweep_result& r);
 
 void print_sweep(const sweep_result& r, const std::vector<directed_result>& directed,

@@ -26,5 +26,22 @@ TEST(report, a_rare_probe_is_missed_by_long_sweeps_alone) {
   EXPECT_EQ(probes_missed(r), std::vector<std::string>{"view_claim_refused"});
 }
 
+TEST(report, what_a_directed_schedule_reaches_is_not_missed) {
+  sweep_result r;
+  r.seeds = 20'000;
+  r.probes.fill(1);
+  r.probes.at(base::probe_index("view_deposed_by_row")) = 0;
+  EXPECT_TRUE(probes_missed(r).empty());
+}
+
+// "holds" would say nothing of a schedule whose probe is never passed.
+TEST(report, a_schedule_that_does_not_reach_its_probe_does_not_hold) {
+  const schedule idle{"idle", "", [](trace::mode, detail) { return std::optional<violation>(); },
+                      base::probe_index("view_deposed_by_row")};
+  const auto found = play(idle, trace::mode::quiet, detail::transitions);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->checker, not_reached);
+}
+
 }  // namespace
 }  // namespace hedgerow::sim

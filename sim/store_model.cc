@@ -48,6 +48,7 @@ void store_model::set_epoch(const std::string& clock_epoch) {
   clock_epoch_ = clock_epoch;
   ++primary_;
   old_.reset();  // of a boot that is over
+  sibling_.reset();
   change_epoch();
 }
 
@@ -327,46 +328,77 @@ void store_model::remember_view() {
   if (view_past_.size() > past_kept) view_past_.pop_front();
 }
 
-void store_model::promote(true_time lease_as_of, true_time view_as_of) {
+store_model::copy store_model::copy_at(true_time lease_as_of, true_time view_as_of) const {
+  const auto row_at = [](const auto& states, true_time t) {
+    auto then = states.rbegin();
+    while (std::next(then) != states.rend() && then->since > t)
+      ++then;
+    return then->row;
+  };
+  copy c{row_at(lease_past_, lease_as_of), row_at(view_past_, view_as_of), {}, view_as_of};
+  for (const auto& one : locks_)
+    c.locks.push_back(row_at(one.states, lease_as_of));
+  return c;
+}
+
+// Another takes its place, under an epoch that no promotion before it had.
+void store_model::leave_primary() {
   old_ = rows_;
   old_locks_.clear();
   for (const auto& one : locks_)
     old_locks_.push_back(one.rows);
   ++promotions_;
   ++primary_;
+}
+
+void store_model::promote(true_time lease_as_of, true_time view_as_of) {
+  leave_primary();
   world_.tally.hit(fault::store_promoted);
-  rewind_all(lease_as_of, view_as_of, "promoted");
+  replace_rows(copy_at(lease_as_of, view_as_of), "promoted");
+}
+
+void store_model::leave_sibling(true_time as_of) {
+  sibling_ = copy_at(as_of, as_of);
+}
+
+bool store_model::lacks_a_row(const copy& c) const {
+  bool lacks = rows_.lease && !c.lease;
+  for (std::size_t i = 0; i < locks_.size(); ++i)
+    lacks |= locks_[i].rows.lease && !c.locks[i];
+  return lacks;
+}
+
+void store_model::promote_sibling() {
+  leave_primary();
+  world_.tally.hit(fault::store_sibling);
+  replace_rows(*sibling_, "a sibling is promoted");
+  sibling_.reset();
 }
 
 void store_model::restore(true_time as_of) {
   ++promotions_;
   world_.tally.hit(fault::store_restored);
-  rewind_all(as_of, as_of, "restored");
+  replace_rows(copy_at(as_of, as_of), "restored");
 }
 
-void store_model::rewind_all(true_time lease_as_of, true_time view_as_of, std::string_view what) {
+void store_model::replace_rows(const copy& by, std::string_view what) {
   change_epoch();
-  if (view_as_of < rewound_at_) watcher_.on_view_history_lost();
+  if (by.view_as_of < rewound_at_) watcher_.on_view_history_lost();
   rewound_at_ = world_.now;
-  const auto rewind = [](auto& states, auto& row, true_time t) {
-    auto then = states.rbegin();
-    while (std::next(then) != states.rend() && then->since > t)
-      ++then;
-    const bool changed = row != then->row;
-    row = then->row;
-    return changed;
-  };
-  if (rewind(lease_past_, rows_.lease, lease_as_of)) {
+  if (rows_.lease != by.lease) {
     world_.tally.hit(fault::lease_row_rolled_back);
+    rows_.lease = by.lease;
     remember_lease();
   }
-  for (auto& one : locks_) {
-    if (!rewind(one.states, one.rows.lease, lease_as_of)) continue;
+  for (std::size_t i = 0; i < locks_.size(); ++i) {
+    if (locks_[i].rows.lease == by.locks[i]) continue;
     world_.tally.hit(fault::lease_row_rolled_back);
-    remember_lock(one);
+    locks_[i].rows.lease = by.locks[i];
+    remember_lock(locks_[i]);
   }
-  if (rewind(view_past_, rows_.view, view_as_of)) {
+  if (rows_.view != by.view) {
     world_.tally.hit(fault::view_row_rolled_back);
+    rows_.view = by.view;
     remember_view();
   }
   if (world_.trace.wants(detail::transitions))

@@ -59,6 +59,16 @@ class store_model {
   void set_epoch(const std::string& clock_epoch);
   // A replica of an earlier state takes over: each row as it was at its time.
   void promote(true_time lease_as_of, true_time view_as_of);
+  // Whether there was no row then of a lease that has one now.
+  bool lacked_a_row(true_time lease_as_of) const { return lacks_a_row(copy_at(lease_as_of, 0)); }
+  // Another replica of this primary has come so far, and will follow none that is promoted later.
+  void leave_sibling(true_time as_of);
+  // Whether one was left, and has not taken over yet; and whether it lacks a row that there is now.
+  bool has_sibling() const { return sibling_.has_value(); }
+  bool sibling_lacks_a_row() const { return lacks_a_row(*sibling_); }
+  // It takes over: whatever the primaries since then have acknowledged is gone. Requires
+  // has_sibling().
+  void promote_sibling();
   // All rows are replaced by those of a dump, in another table; nobody is disconnected, and what
   // has begun runs on the new rows.
   void restore(true_time as_of);
@@ -118,6 +128,13 @@ class store_model {
     store_rows rows;  // no view
     std::deque<past<ports::lease_row>> states;
   };
+  // All rows, as some copy has them.
+  struct copy {
+    std::optional<ports::lease_row> lease;
+    std::optional<ports::view_row> view;
+    std::vector<std::optional<ports::lease_row>> locks;
+    true_time view_as_of = 0;
+  };
 
   std::uint64_t take_slot();
   void let_go(std::uint64_t index);
@@ -134,7 +151,10 @@ class store_model {
   bool fails_instead(const statement& s);
   bool at_old_copy(const statement& s) const;
   void read_old_copy(statement& s);
-  void rewind_all(true_time lease_as_of, true_time view_as_of, std::string_view what);
+  bool lacks_a_row(const copy& c) const;
+  copy copy_at(true_time lease_as_of, true_time view_as_of) const;
+  void leave_primary();
+  void replace_rows(const copy& by, std::string_view what);
   void remember_lease();
   void remember_lock(lock_table& one);
   void remember_view();
@@ -160,6 +180,7 @@ class store_model {
   true_time rewound_at_ = 0;
   std::optional<store_rows> old_;
   std::vector<store_rows> old_locks_;
+  std::optional<copy> sibling_;
   std::vector<true_time> frozen_until_;
   std::vector<true_time> lease_frozen_until_;
   std::deque<past<ports::lease_row>> lease_past_;

@@ -17,6 +17,9 @@ constexpr std::size_t length_size = message::stream_length_bytes;
 constexpr std::size_t ends_max = 12;  // of one process, before it opens no more
 constexpr true_time idle_gap = 300 * millisecond;
 
+// What a stream_open event is for.
+enum opening : std::uint64_t { at_random, greeting };
+
 }  // namespace
 
 stream_users::stream_users(stream_world& in, const endpoint& at, engine::stream_user& node,
@@ -30,7 +33,7 @@ stream_users::stream_users(stream_world& in, const endpoint& at, engine::stream_
 void stream_users::start() {
   if (!in_.with.streams) return;
   in_.world.plan(in_.world.now + random_.between(0, 2 * in_.with.stream_gap),
-                 event_kind::stream_open, at_.id);
+                 event_kind::stream_open, at_.id, at_random);
 }
 
 void stream_users::take(const event& e) {
@@ -38,9 +41,29 @@ void stream_users::take(const event& e) {
     turn(e.a);
     return;
   }
+  if (e.a == greeting) {
+    greet();
+    return;
+  }
   in_.world.plan(in_.world.now + random_.between(0, 2 * in_.with.stream_gap),
-                 event_kind::stream_open, at_.id);
+                 event_kind::stream_open, at_.id, at_random);
   if (!in_.peace && ends_.size() < ends_max) open_some();
+}
+
+// Some greet whoever is new as soon as they see it: it may not have heard yet that it is a member.
+void stream_users::on_view(const view_change& change) {
+  if (!in_.with.streams || in_.peace || !random_.chance(0.3)) return;
+  for (const auto& m : change.added) {
+    if (m.incarnation != at_.self.incarnation)
+      newcomers_.push_back({m.name, m.address, m.incarnation});
+  }
+  in_.world.plan(in_.world.now, event_kind::stream_open, at_.id, greeting);
+}
+
+void stream_users::greet() {
+  for (const auto& who : std::exchange(newcomers_, {})) {
+    if (!in_.peace && ends_.size() < ends_max) open_one(request_kind::broadcast, who);
+  }
 }
 
 std::string stream_users::state() const {

@@ -38,6 +38,8 @@ class stream_users {
 
   void start();
   void take(const event& e);  // stream_open, stream_turn
+  // Of the owner's node.
+  void on_view(const view_change& change);
   std::size_t open() const { return ends_.size(); }
   std::string state() const;
 
@@ -75,6 +77,7 @@ class stream_users {
 
   user drawn(bool opener);
   void open_some();
+  void greet();
   void open_one(message::request_kind kind, const std::optional<core::target>& to);
   void turn(core::stream_id id);
   void plan_turn(core::stream_id id);
@@ -90,6 +93,7 @@ class stream_users {
   std::function<view_ptr()> view_;
   base::random random_;
   std::map<core::stream_id, user> ends_;
+  std::vector<core::target> newcomers_;  // to be greeted
 };
 
 }  // namespace hedgerow::sim

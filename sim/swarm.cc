@@ -130,8 +130,15 @@ void draw_faults(random& r, swarm& s) {
   if (!r.chance(0.5)) {
     // Most users' stores never lose a commit.
     for (const fault kind :
-         {fault::store_promoted, fault::lease_row_rolled_back, fault::view_row_rolled_back,
-          fault::lease_row_deleted, fault::store_restored, fault::store_truncated})
+         {fault::store_promoted, fault::store_sibling, fault::lease_row_rolled_back,
+          fault::view_row_rolled_back, fault::lease_row_deleted, fault::store_restored,
+          fault::store_truncated})
+      forbid(kind);
+  }
+  // The file of one machine has no replicas.
+  if (s.boot_scale && r.chance(0.5)) {
+    for (const fault kind : {fault::store_promoted, fault::store_sibling, fault::store_restored,
+                             fault::store_truncated})
       forbid(kind);
   }
   // A creator that has never seen the group's LMAX can't wait for it (R8).
@@ -140,10 +147,10 @@ void draw_faults(random& r, swarm& s) {
     forbid(fault::store_truncated);
     forbid(fault::store_restored);
   }
-  // Tokens outgrow a lost commit by the hint alone (R5).
-  const bool loses = s.has(fault::store_promoted) || s.has(fault::lease_row_deleted) ||
-                     s.has(fault::reboot) || s.has(fault::store_restored) ||
-                     s.has(fault::store_truncated);
+  // Tokens outgrow a lost commit by the hint alone (R5); a deleted row of a group by its views,
+  // too.
+  const bool loses = s.has(fault::store_promoted) || s.has(fault::reboot) ||
+                     s.has(fault::store_restored) || s.has(fault::store_truncated);
   s.hint_lies = s.boot_scale && !loses && r.chance(0.5);
 }
 
@@ -152,6 +159,7 @@ void draw_locks(swarm& s) {
   random r(base::mix(s.seed ^ 0x10c5ULL));
   if (r.chance(0.5)) return;
   s.locks = static_cast<std::uint32_t>(r.between(1, 3));
+  if (s.has(fault::lease_row_deleted)) s.hint_lies = false;  // locks have no views
   s.lock_clients = s.nodes <= 4 && r.chance(0.3) ? 2 : 1;
   s.lock_gap = pick<true_time>(r, {s.lease() / 8, s.lease() / 2, 2 * s.lease()});
 }

@@ -37,6 +37,7 @@ std::string_view to_string(fault kind) {
                                                             "store_truncated",
                                                             "store_restored",
                                                             "store_promoted",
+                                                            "store_sibling",
                                                             "lease_row_rolled_back",
                                                             "view_row_rolled_back",
                                                             "lease_row_deleted",

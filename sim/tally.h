@@ -45,6 +45,7 @@ enum class fault : std::uint8_t {
   store_truncated,        // both rows of the group are gone at once
   store_restored,         // all rows from a dump, and another epoch; nobody is disconnected
   store_promoted,         // a new epoch
+  store_sibling,          // promoted later than another of one primary, whom it never followed
   lease_row_rolled_back,  //
   view_row_rolled_back,   //
   lease_row_deleted,      //

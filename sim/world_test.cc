@@ -29,7 +29,7 @@ TEST(run, another_seed_is_another_run) {
 class directed : public testing::TestWithParam<schedule> {};
 
 TEST_P(directed, holds) {
-  const auto found = GetParam().play(trace::mode::quiet, detail::transitions);
+  const auto found = play(GetParam(), trace::mode::quiet, detail::transitions);
   EXPECT_FALSE(found) << found->checker << ": " << found->text;
 }
 INSTANTIATE_TEST_SUITE_P(all, directed, testing::ValuesIn(directed_schedules()));
@@ -95,6 +95,31 @@ TEST_F(calm_world, a_former_primary_is_read_and_takes_no_writes) {
   EXPECT_GT(in_.core().tally.of(fault::store_old_copy), 0U);
   pass(20 * second);
   EXPECT_EQ(leaders(), 1U);
+  EXPECT_FALSE(in_.core().failure);
+}
+
+// What the first standby has committed is unknown to the second, and to its epoch.
+TEST_F(calm_world, a_sibling_of_the_promoted_copy_brings_back_what_was_before_both) {
+  come_together();
+  auto& store = in_.store();
+  const auto before = store.rows();
+  store.leave_sibling(in_.core().now);
+  store.promote(in_.core().now, in_.core().now);
+  const auto between = store.rows().epoch;
+  in_.kill(*in_.live().back());
+  pass(20 * second);
+  EXPECT_EQ(store.rows().view->members.size(), 2U);
+  const auto token = store.rows().view->id.token;
+  store.promote_sibling();
+  EXPECT_FALSE(store.has_sibling());
+  EXPECT_EQ(store.rows().view, before.view);
+  EXPECT_EQ(store.rows().lease, before.lease);
+  EXPECT_NE(store.rows().epoch, before.epoch);
+  EXPECT_NE(store.rows().epoch, between);
+  pass(20 * second);
+  EXPECT_EQ(leaders(), 1U);
+  EXPECT_EQ(store.rows().view->members.size(), 2U);
+  EXPECT_GE(store.rows().view->id.token, token);
   EXPECT_FALSE(in_.core().failure);
 }
 
