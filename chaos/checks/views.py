@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from checks.acts import Acts
+from checks.lost_views import LostViews, Seen, ViewId
 from checks.verdict import Verdict
 from history import History, Life, Place, Record
-
-ViewId = tuple[int, int]  # token, sequence
 
 
 class View(NamedTuple):
@@ -21,23 +21,18 @@ class Removal(NamedTuple):
     place: Place
 
 
-class Seen(NamedTuple):
-    t: int
-    view: ViewId
-    place: Place
-
-
 class Views:
     NAME = "views"
 
-    def __init__(self) -> None:
+    def __init__(self, acts: Acts) -> None:
+        self.acts = acts
         self.views: dict[ViewId, View] = {}
         self.removals: dict[str, Removal] = {}
         self.first_seen: dict[str, int] = {}  # when each member was first seen in any view
         self.seen: dict[int, list[Seen]] = {}  # by life, in the order of its file
         self.lives: dict[int, Life] = {}
         self.conflicts: list[tuple[ViewId, Place, Place]] = []
-        self.reasons: list[tuple[str, Place, Place]] = []
+        self.reasons: list[tuple[str, Removal, Removal]] = []
         self.order: list[ViewId] = []  # after the end
 
     def handlers(self):
@@ -65,7 +60,7 @@ class Views:
     def removed(self, member: str, removal: Removal) -> None:
         known = self.removals.get(member)
         if known is not None and known.reason != removal.reason:
-            self.reasons.append((member, known.place, removal.place))
+            self.reasons.append((member, known, removal))
         if known is None or removal.view < known.view:
             self.removals[member] = removal
 
@@ -73,19 +68,30 @@ class Views:
         self.order = sorted(self.views)
         for key, one, other in self.conflicts:
             verdict.violated("views.two_contents", f"view {key} has two contents", one, other)
+        lost = LostViews(history, self.acts, self.seen,
+                         {key: view.members for key, view in self.views.items()},
+                         {key: view.t for key, view in self.views.items()})
         for member, one, other in self.reasons:
-            verdict.violated("views.two_reasons", f"{member} was removed for two reasons", one,
-                             other)
+            if lost.bound(*sorted((one.view, other.view))):
+                verdict.violated("views.two_reasons", f"{member} was removed for two reasons",
+                                 one.place, other.place)
         for number, seen in self.seen.items():
             self.check_seen(self.lives[number], seen, verdict)
         gone: dict[str, View] = {}
-        for before, after in zip(self.order, self.order[1:]):
-            self.check_step(history, before, after, gone, verdict)
+        unbound = 0
+        for at, after in enumerate(self.order[1:], 1):
+            # The newest from which it had to go on.
+            before = next((key for key in reversed(self.order[:at]) if lost.bound(key, after)),
+                          None)
+            unbound += before != self.order[at - 1]
+            if before is not None:
+                self.check_step(history, before, after, gone, verdict)
         for key in self.order:
             self.check_names(key, verdict)
         verdict.judged["views"] = len(self.views)
         verdict.judged["views_seen"] = sum(map(len, self.seen.values()))
         verdict.judged["view_tokens"] = len({token for token, _ in self.views})
+        verdict.measured["views_after_lost_ones"] = unbound
         verdict.judged["removals"] = len(self.removals)
 
     def check_seen(self, life: Life, seen: list[Seen], verdict: Verdict) -> None:
