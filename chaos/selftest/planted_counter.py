@@ -83,6 +83,9 @@ def promotion_cases() -> Iterator[Case]:
         TWO, ((0, 11, "unknown", 4210), (4, 11, "done", 4300)))
     yield "a gap of one killed after the promotion", (), continued(
         TWO, ((4, 11, "done", 4300),), killed=True)
+    book = continued(TWO, ((4, 11, "done", 4300),))
+    book.pages[0].lines = [line for line in book.pages[0].lines if line.get("t", 0) < 3500 * MS]
+    yield "a gap of one killed before the promotion", ("counter.missing",), book
     yield "a fence that the standby had", ("counter.token_back",), continued(
         (*TWO, (3, 11, "done", 1400)), ((4, 10, "done", 4300),), value=3, token=11)
     yield "a write to the primary that died", ("counter.timeline",), continued(

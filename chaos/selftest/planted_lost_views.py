@@ -40,7 +40,11 @@ def cases() -> Iterator[Case]:
         ALL, cut=False, pair=Pair((2500 * MS, 3400 * MS)))
     yield "a removal that is lost, and known to one too late", (), lost(ALL, cut=False, seen=2700)
     yield "a removal that is lost, and known to one that begins anew", (), lost(
-        ALL, cut=False, pair=anew())
+        ALL, cut=False, pair=anew("n1"))
+    yield "a removal that is lost, and known to a leader that begins anew", (), lost(
+        ALL, also=True, pair=anew("n2"))
+    yield "a removal that a leader before the promotion forgets", ("views.came_back",), lost(
+        ALL, then_at=2400)
     yield "a removal that comes too late to be lost", ("views.came_back",), lost(
         ALL, seen=4501, then_at=4600)
     more = {"members": [*ALL, FOUR]}
@@ -50,12 +54,25 @@ def cases() -> Iterator[Case]:
     yield "a lost view, and the one before it forgotten too", ("views.lost",), lost(
         [ONE, TWO], **more)
     yield "a lost removal for another reason", (), lost([ONE, TWO], (THREE, "crashed"))
+    yield "a lost removal for another reason, to which the next holds", (), followed("crashed")
+    yield "a lost removal for a third reason", ("views.two_reasons",), followed("silent")
     yield "a lost removal for another reason than known", ("views.two_reasons",), lost(
         [ONE, TWO], (THREE, "crashed"), cut=False)
 
 
-def anew() -> Pair:
+def followed(reason: str) -> Book:
+    """n3, whose silence was lost, has crashed; n1 leads after that, and says why n3 was removed."""
+    book = lost([ONE, TWO], (THREE, "crashed"))
+    one, two = book.pages[:2]
+    one.view(5500 * MS, 11, 7, [ONE, TWO], (THREE, "crashed"))
+    two.add("lost", t=6000 * MS, token=11)
+    one.add("led", t=6100 * MS, token=12)
+    one.view(6101 * MS, 12, 8, [ONE, TWO], (THREE, reason))
+    return book
+
+
+def anew(node: str) -> Pair:
     pair = Pair()
-    pair.one.joined(2800 * MS, 2)
+    (pair.one if node == "n1" else pair.two).joined(2800 * MS, 2)
     return pair
 
