@@ -86,6 +86,23 @@ def row_changed_by_hand(run):
     run.network.heal(pairs)
 
 
+@control("former_primary_lives", "a standby is promoted, and the primary goes on taking writes",
+         ("acts.",))
+def former_primary_lives(run):
+    leader = leader_of(run)
+    lonely, pairs = parted(run, leader)
+    with run.nemesis.claim(f"process {lonely}"):
+        run.workers[lonely].kill()
+        run.network.cut(pairs)
+        run.database.promote_beside()
+        # It hears of no leader, and knows only this server: it waits for a lease, and takes.
+        run.workers[lonely].option("--store", run.database.url_of(run.database.standby))
+        run.workers[lonely].start()
+    another_leads(run, leader, 4 * run.lease)
+    time.sleep(0.5 * run.lease)
+    run.network.heal(pairs)
+
+
 @control("counter_without_fence", "the counter takes every token, and a leader is paused",
          ("counter.",), flaw="unfenced")
 def counter_without_fence(run):

@@ -25,7 +25,7 @@ EXPECTED = ("acts", "losses", "shared_acts", "counter_updates", "sends", "broadc
 def judge(folder: Path) -> tuple[History, Verdict]:
     """Every check on the whole history. Errors: Malformed, OSError."""
     acts = Acts()
-    views = Views()
+    views = Views(acts)
     # In this order: later ones ask earlier ones.
     checks = (acts, Counter(acts), Calls(acts), Streams(acts), views, Evictions(acts, views),
               Recovery(acts, views))

@@ -1,167 +1,113 @@
-"""A PostgreSQL on a host of its own, with everything that can happen to one.
+"""The database: a primary and an asynchronous standby on one host, of which the second takes the
+first one's place, again and again.
 
-Its files are on a small disk of their own, in memory: processes die here, machines do not.
+A primary that was followed by its standby never runs again: its files are removed, and the new
+standby is made from a backup of the new primary. So each promotion takes the next number for its
+timeline, and there is one history (docs/postgresql.md).
 """
 
-import os
-import signal
 import subprocess
-import time
 from pathlib import Path
 
-import sandbox
-from hosts import Failed, pids_in, within
+from hosts import Failed
+from server import PATIENCE, Server, as_postgres, program
+from watch import now_us
 
-PATIENCE = 60.0
-PORT = 5432
-DISK = "192m"
-SETTINGS = """
-port = 5432
-listen_addresses = '*'
-shared_buffers = '16MB'
-dynamic_shared_memory_type = mmap
-max_connections = 60
-min_wal_size = '8MB'
-max_wal_size = '32MB'
-log_line_prefix = '%m [%p] %u %e '
-"""
-HBA = "local all all trust\nhost all all all trust\n"
-
-
-def program(name: str) -> str:
-    found = max(Path("/usr/lib/postgresql").glob("*/bin"),
-                key=lambda one: int(one.parent.name), default=None)
-    if found is None:
-        raise Failed("there is no PostgreSQL; install the package postgresql")
-    return str(found / name)
-
-
-def as_postgres(*command: str) -> list[str]:
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
+PORTS = (5432, 5433)
 
 
 class Database:
     """Calls of one thread at a time, but for `psql`."""
 
     def __init__(self, folder: Path, host: str, address: str):
-        self.folder = folder
+        folder.mkdir()
+        folder.chmod(0o755)
         self.host = host
-        self.url = f"postgres://app@{address}:{PORT}/app?sslmode=disable"
-        self.process: subprocess.Popen | None = None
-        self.log = folder / "log"
-        self.disk = folder / "disk"
-        self.data = self.disk / "data"
-        for made in (folder, self.disk):
-            made.mkdir()
-        sandbox.mount("tmpfs", self.disk, f"size={DISK}")
-        for one in (folder, self.disk):
-            subprocess.run(["chown", "postgres:postgres", str(one)], check=True)
-        self.make()
-
-    def make(self):
-        with self.log.open("ab") as log:
-            done = subprocess.run(
-                as_postgres(program("initdb"), f"--pgdata={self.data}", "--username=postgres",
-                            "--auth=trust", "--encoding=UTF8", "--no-locale", "--wal-segsize=1",
-                            "--no-sync"),
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False,
-                timeout=PATIENCE)
-        if done.returncode != 0:
-            raise Failed(f"initdb failed: {self.told()}")
-        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(SETTINGS + f"unix_socket_directories = '{self.folder}'\n")
-        (self.data / "pg_hba.conf").write_text(HBA)
-        self.start()
-        self.psql("CREATE ROLE app LOGIN", "postgres")
-        self.psql("CREATE DATABASE app OWNER app", "postgres")
+        self.address = address
+        self.servers = [Server(folder / str(port), host, port) for port in PORTS]
+        self.primary, self.standby = self.servers
+        self.url = self.url_of(*self.servers)
+        self.primary.make()
+        self.primary.psql("CREATE ROLE app LOGIN", "postgres")
+        self.primary.psql("CREATE DATABASE app OWNER app", "postgres")
         self.psql("SET ROLE app; CREATE TABLE hedgerow_chaos_counter"
                   "(value bigint NOT NULL, token bigint NOT NULL);"
                   "INSERT INTO hedgerow_chaos_counter VALUES (0, 0)")
+        self.renew_standby()
 
-    def told(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-
-    def psql(self, sql: str, database: str = "app", check: bool = True) -> str:
-        """Over the socket in its folder, which no cut reaches."""
-        done = subprocess.run(["psql", "--no-psqlrc", "-XAtqc", sql, "-h", str(self.folder), "-p",
-                               str(PORT), "-U", "postgres", database], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=PATIENCE, check=False,
-                              env={**os.environ, "PGCONNECT_TIMEOUT": "5"})
-        if check and done.returncode != 0:
-            raise Failed(f"psql: {done.stderr.strip()}")
-        return done.stdout.strip()
-
-    def ready(self) -> bool:
-        try:
-            return self.psql("SELECT 1", "postgres", check=False) == "1"
-        except subprocess.TimeoutExpired:
-            return False
-
-    def spawn(self):
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                within(self.host, *as_postgres(program("postgres"), "-D", str(self.data))),
-                cwd=self.data, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
-
-    def start(self):
-        """Waits until it serves. What a crash left is recovered by the server itself."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            if self.process is None or self.process.poll() is not None:
-                self.kill9()
-                self.spawn()
-            if self.ready():
-                return
-            if time.monotonic() > deadline:
-                raise Failed(f"PostgreSQL does not serve; its log:\n{self.told()}")
-            time.sleep(0.05)
-
-    def stop(self):
-        """Without waiting for sessions."""
-        if self.process is None:
-            return
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.kill9()
-        self.process = None
+    def url_of(self, *servers: Server) -> str:
+        hosts = ",".join(f"{self.address}:{server.port}" for server in servers)
+        return f"postgres://app@{hosts}/app?sslmode=disable&target_session_attrs=read-write"
 
     def close(self):
-        self.stop()
-        subprocess.run(["umount", "--lazy", str(self.disk)], check=False, timeout=PATIENCE)
+        for server in self.servers:
+            server.close()
 
-    def kill9(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-        while left := pids_in(self.data):
-            for pid in left:
-                self.signal(pid, signal.SIGKILL)
-            time.sleep(0.01)
-        self.process = None
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+    def psql(self, sql: str) -> str:
+        """On the present primary."""
+        return self.primary.psql(sql)
+
+    def timeline(self) -> int:
+        name = self.psql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
+        return int(name[:8], 16)
+
+    def renew_standby(self):
+        self.standby.follow(self.primary)
+        self.standby.wait_for("SELECT count(*) = 1 FROM pg_stat_wal_receiver"
+                              " WHERE status = 'streaming'", "the standby does not receive")
+
+    def synchronize(self) -> int:
+        """An instant: what was committed before it is on the standby."""
+        at = now_us()
+        written = self.psql("SELECT pg_current_wal_flush_lsn()")
+        self.standby.wait_for(f"SELECT pg_last_wal_replay_lsn() >= '{written}'",
+                              "the standby does not catch up")
+        return at
+
+    def cut_replication(self):
+        """What is committed from now on does not reach the standby."""
+        self.standby.psql("ALTER SYSTEM SET primary_conninfo = ''")
+        self.standby.psql("SELECT pg_reload_conf()")
+        self.standby.wait_for("SELECT count(*) = 0 FROM pg_stat_wal_receiver",
+                              "the standby goes on receiving")
+
+    def fail_over(self) -> dict:
+        """The primary dies, and the standby takes its place with what it has. There is no standby
+        then. What a history has of it (docs/history.md)."""
+        died, heir = self.primary, self.standby
+        before = self.timeline()
+        died.kill9()
+        killed = now_us()
+        heir.wait_for("SELECT pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() AND NOT EXISTS"
+                      " (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')",
+                      "the standby does not replay what it has received")
+        value, token, end = heir.psql("SELECT value, token, pg_last_wal_replay_lsn()"
+                                      " FROM hedgerow_chaos_counter").split("|")
+        asked = now_us()
+        heir.promote()
+        self.primary, self.standby = heir, died
+        after = self.timeline()
+        if after != before + 1:
+            raise Failed(f"the promotion led from timeline {before} to {after}")
+        history = (heir.data / "pg_wal" / f"{after:08X}.history").read_text()
+        if f"{before}\t{end}\t" not in history:
+            raise Failed(f"timeline {after} does not begin at {end}, but so: {history}")
+        return {"t": asked, "killed": killed, "ends": before, "begins": after,
+                "value": int(value), "token": int(token),
+                "lost": self.commits(died, before, end)}
+
+    def promote_beside(self):
+        """As nobody should: the primary goes on. There is no way back."""
+        self.synchronize()
+        self.standby.promote()
 
     @staticmethod
-    def signal(pid: int, number: signal.Signals) -> bool:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return False
-        return True
-
-    def sessions(self) -> list[int]:
-        told = self.psql("SELECT pid FROM pg_stat_activity WHERE usename = 'app'", "postgres",
-                         check=False)
-        return [int(pid) for pid in told.split()]
-
-    def terminate_sessions(self) -> int:
-        told = self.psql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                         " WHERE usename = 'app'", "postgres", check=False)
-        return int(told or 0)
-
-    def everything(self) -> list[int]:
-        """The postmaster first: then there is nobody to start others."""
-        first = [] if self.process is None else [self.process.pid]
-        return first + [pid for pid in pids_in(self.data) if pid not in first]
+    def commits(server: Server, timeline: int, since: str) -> int:
+        """How many there are in its log from there on. It does not run."""
+        # It ends where the log does, and calls that an error.
+        read = subprocess.run(as_postgres(program("pg_waldump"), f"--timeline={timeline}",
+                                          f"--start={since}", "--rmgr=Transaction",
+                                          f"--path={server.data / 'pg_wal'}"),
+                              cwd=server.folder, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=PATIENCE, check=False)
+        return sum("desc: COMMIT" in line for line in read.stdout.splitlines())

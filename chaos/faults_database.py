@@ -17,8 +17,8 @@ FLOODS = Path(__file__).with_name("flood.py")
 def database_restart(run, one: Planned):
     with run.nemesis.claim(DATABASE):
         run.tell(one, [DATABASE])
-        run.database.stop()
-        run.database.start()
+        run.database.primary.stop()
+        run.database.primary.start()
     return [DATABASE], {}
 
 
@@ -26,10 +26,36 @@ def database_restart(run, one: Planned):
 def database_kill(run, one: Planned):
     with run.nemesis.claim(DATABASE):
         run.tell(one, [DATABASE])
-        run.database.kill9()
+        run.database.primary.kill9()
         run.hold(one)
-        run.database.start()
+        run.database.primary.start()
     return [DATABASE], {}
+
+
+def promoted(run, one: Planned, lags: bool):
+    """What a history says of the promotion is written at once, for checks split by it."""
+    with run.nemesis.claim(DATABASE):
+        run.tell(one, [DATABASE])
+        since = run.database.synchronize()
+        if lags:
+            run.database.cut_replication()
+            run.hold(one)
+        told = run.database.fail_over()
+        run.nemesis.write({"e": "promotion", "since": since, **told})
+        run.database.renew_standby()
+    return [DATABASE], {"timeline": told["begins"], "lost": told["lost"]}
+
+
+@kind("database_promotion")
+def database_promotion(run, one: Planned):
+    """The primary dies, and a standby that has nearly everything takes its place."""
+    return promoted(run, one, False)
+
+
+@kind("database_loses_commits", (0.2, 3.0))
+def database_loses_commits(run, one: Planned):
+    """The same, and the standby had received nothing for a while."""
+    return promoted(run, one, True)
 
 
 @kind("database_frozen", (0.5, 3.0))
@@ -37,15 +63,16 @@ def database_frozen(run, one: Planned):
     """In half of the cases only the sessions: new ones are served."""
     with run.nemesis.claim(DATABASE):
         run.tell(one, [DATABASE])
-        pids = run.database.sessions() if one.more < 0.5 else run.database.everything()
-        stopped = [pid for pid in pids if run.database.signal(pid, signal.SIGSTOP)]
+        server = run.database.primary
+        pids = server.sessions() if one.more < 0.5 else server.everything()
+        stopped = [pid for pid in pids if server.signal(pid, signal.SIGSTOP)]
         try:
             if not stopped:
                 raise NotNow
             run.hold(one)
         finally:
             for pid in reversed(stopped):
-                run.database.signal(pid, signal.SIGCONT)
+                server.signal(pid, signal.SIGCONT)
     return [DATABASE], {"processes": len(stopped)}
 
 
@@ -53,7 +80,7 @@ def database_frozen(run, one: Planned):
 def sessions_terminated(run, one: Planned):
     with run.nemesis.claim(DATABASE):
         run.tell(one, [DATABASE])
-        if not (ended := run.database.terminate_sessions()):
+        if not (ended := run.database.primary.terminate_sessions()):
             raise NotNow
     return [DATABASE], {"sessions": ended}
 
@@ -63,7 +90,7 @@ def disk_full(run, one: Planned):
     """Of the database, which may well crash of it; then it is started again once there is room."""
     with run.nemesis.claim(DATABASE):
         run.tell(one, [DATABASE])
-        filling = run.database.disk / "filling"
+        filling = run.database.primary.disk / "filling"
         written = 0
         with filling.open("wb", buffering=0) as file:
             try:
@@ -75,7 +102,7 @@ def disk_full(run, one: Planned):
             run.hold(one)
         finally:
             filling.unlink()
-            run.database.start()
+            run.database.primary.start()
         if not written:
             raise NotNow
     return [DATABASE], {"bytes": written}

@@ -13,11 +13,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr const char* with_fence =
-    "UPDATE hedgerow_chaos_counter SET value = value + 1, token = $1"
-    " WHERE token <= $1 RETURNING value";
-constexpr const char* without_fence =
-    "UPDATE hedgerow_chaos_counter SET value = value + 1, token = $1 RETURNING value";
+// With the timeline of the server that executes it: a promotion may lose values, which are then
+// made again.
+std::string statement(bool fenced) {
+  return std::string{"UPDATE hedgerow_chaos_counter SET value = value + 1, token = $1"} +
+         (fenced ? " WHERE token <= $1" : "") +
+         " RETURNING value, substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)";
+}
 
 struct clear {
   void operator()(PGresult* what) const { PQclear(what); }
@@ -46,6 +48,9 @@ std::string_view to_string(increment::outcome value) {
   }
   return "failed";
 }
+
+fenced_counter::fenced_counter(std::string url, bool fenced)
+    : url_(std::move(url)), statement_(statement(fenced)) {}
 
 fenced_counter::~fenced_counter() {
   disconnect();
@@ -76,7 +81,7 @@ bool fenced_counter::connect(instant until) {
 }
 
 increment fenced_counter::answer(instant until) {
-  increment found{increment::outcome::unknown, 0};
+  increment found{.came_to = increment::outcome::unknown};
   for (;;) {
     while (PQisBusy(connection_) != 0) {
       if (!wait(POLLIN, until) || PQconsumeInput(connection_) == 0) return found;
@@ -86,7 +91,10 @@ increment fenced_counter::answer(instant until) {
     if (PQresultStatus(one.get()) == PGRES_TUPLES_OK) {
       const bool changed = PQntuples(one.get()) == 1;
       found.came_to = changed ? increment::outcome::done : increment::outcome::refused;
-      if (changed) found.value = std::atoll(PQgetvalue(one.get(), 0, 0));
+      if (changed) {
+        found.value = std::atoll(PQgetvalue(one.get(), 0, 0));
+        found.timeline = std::strtoll(PQgetvalue(one.get(), 0, 1), nullptr, 16);
+      }
     } else if (certainly_failed(one.get())) {
       found.came_to = increment::outcome::failed;
     }
@@ -104,8 +112,8 @@ increment fenced_counter::add(std::int64_t token, milliseconds patience) {
   const char* const values[] = {text.c_str()};
   // What libpq has handed to the kernel before it failed, it does not say.
   result.came_to = increment::outcome::unknown;
-  if (PQsendQueryParams(connection_, fenced_ ? with_fence : without_fence, 1, nullptr, values,
-                        nullptr, nullptr, 0) != 0) {
+  if (PQsendQueryParams(connection_, statement_.c_str(), 1, nullptr, values, nullptr, nullptr, 0) !=
+      0) {
     int left = PQflush(connection_);
     while (left == 1 && wait(POLLOUT, until))
       left = PQflush(connection_);

@@ -13,7 +13,8 @@ namespace hedgerow::chaos {
 struct increment {
   enum class outcome { done, refused, unknown, failed };
   outcome came_to = outcome::failed;
-  std::int64_t value = 0;  // if done
+  std::int64_t value = 0;     // if done
+  std::int64_t timeline = 0;  // if done: of the server that did it
 };
 
 std::string_view to_string(increment::outcome value);
@@ -23,7 +24,7 @@ std::string_view to_string(increment::outcome value);
 class fenced_counter {
  public:
   // `fenced` is what keeps a paused leader out; without it nothing does.
-  fenced_counter(std::string url, bool fenced) : url_(std::move(url)), fenced_(fenced) {}
+  fenced_counter(std::string url, bool fenced);
   ~fenced_counter();
   fenced_counter(const fenced_counter&) = delete;
   fenced_counter& operator=(const fenced_counter&) = delete;
@@ -40,7 +41,7 @@ class fenced_counter {
   increment answer(instant until);
 
   std::string url_;
-  bool fenced_;
+  std::string statement_;
   pg_conn* connection_ = nullptr;
 };
 

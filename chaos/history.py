@@ -25,6 +25,8 @@ LINE_BITS = 32
 PULSE_US = 100_000
 GRAIN_US = 300_000
 
+FIRST_TIMELINE = 1
+
 NEMESIS = "nemesis.jsonl"
 ACTS = "acts.txt"
 LIFE_FILE = re.compile(r"(?P<node>.+)-(?P<life>[0-9]+)\.jsonl")
@@ -117,6 +119,8 @@ OF_THE_NEMESIS: dict[str, Fields] = {
                   nodes=list_of(is_text), control=or_none(is_text)),
     "fault": fields(**T, n=is_count, kind=is_text, nodes=list_of(is_text), until=or_none(is_count),
                     more=is_map),
+    "promotion": fields(**T, since=is_count, killed=is_count, ends=is_count, begins=is_count,
+                        value=is_count, token=is_count, lost=is_count),
     "healed": fields(**T),
     "recovered": fields(**T),
     "end": fields(**T),
@@ -195,6 +199,19 @@ class Fault(NamedTuple):
     place: Place
 
 
+class Promotion(NamedTuple):
+    """A standby takes the place of the database's primary: one timeline ends, the next begins."""
+    since: int   # what was committed before it is not lost
+    killed: int  # from then on the old primary did nothing
+    t: int       # before it the new one took no writes
+    ends: int
+    begins: int
+    value: int   # of the counter, with which the timeline begins
+    token: int   # under which that was made
+    lost: int    # commits
+    place: Place
+
+
 class Run:
     """What the nemesis did."""
 
@@ -207,6 +224,7 @@ class Run:
         self.nodes: list[str] = record["nodes"]
         self.control: str | None = record["control"]
         self.faults: list[Fault] = []
+        self.promotions: list[Promotion] = []
         self.healed: int | None = None
         self.healed_at: Place = 0
         self.recovered: int | None = None
@@ -284,8 +302,10 @@ def records(path: Path, kinds: dict[str, Fields]) -> Iterator[tuple[int, Record 
 def check_kind(path: Path, line: int, record: Record) -> None:
     """What the table of fields can't say."""
     kind = record["e"]
-    if kind == "counter" and record["outcome"] == "done" and not is_count(record.get("value")):
-        raise Malformed(f"{path}:{line}: a counter's update is done and has no value")
+    if kind == "counter" and record["outcome"] == "done":
+        for name in ("value", "timeline"):
+            if not is_count(record.get(name)):
+                raise Malformed(f"{path}:{line}: a counter's update is done and has no {name}")
     if kind == "answer" and record.get("by") and not is_member(record["by"]):
         raise Malformed(f"{path}:{line}: 'by' is no member: {record['by']!r}")
 
@@ -328,6 +348,15 @@ def read_life(history: History, life: Life, handlers: dict[str, list[Handler]]) 
     history.torn += 1 if torn else 0
 
 
+def read_promotion(path: Path, line: int, run: Run, record: Record, place: Place) -> Promotion:
+    one = Promotion(*(record[name] for name in Promotion._fields[:-1]), place)
+    known = run.promotions[-1] if run.promotions else None
+    if one.ends != (known.begins if known else FIRST_TIMELINE) or one.begins <= one.ends or \
+            not (known.t if known else 0) <= one.since <= one.killed <= one.t:
+        raise Malformed(f"{path}:{line}: a promotion that does not follow the one before: {record}")
+    return one
+
+
 def read_nemesis(history: History) -> None:
     path = history.folder / NEMESIS
     if not path.is_file():
@@ -349,6 +378,8 @@ def read_nemesis(history: History) -> None:
         if record["e"] == "fault":
             run.faults.append(Fault(record["kind"], tuple(record["nodes"]), t, record["until"],
                                     record["more"], place))
+        elif record["e"] == "promotion":
+            run.promotions.append(read_promotion(path, line, run, record, place))
         elif record["e"] == "healed":
             run.healed, run.healed_at = t, place
         elif record["e"] == "recovered":

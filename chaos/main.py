@@ -109,7 +109,7 @@ def try_control(one: Control, given: argparse.Namespace, folder: Path) -> bool:
 def print_faults(run: Run):
     for name in KINDS:
         missed = run.nemesis.missed[name]
-        print(f"  {name:<20} {run.nemesis.took_effect[name]:4}"
+        print(f"  {name:<22} {run.nemesis.took_effect[name]:4}"
               + (f"  ({missed} found nothing to break)" if missed else ""))
 
 

@@ -44,7 +44,7 @@ class Settings:
 
 def recovery_bound(lease: float, silence: float) -> float:
     """From the end of all faults to one leader and one view of all; docs/chaos.md gives reasons."""
-    return 3 * lease + 6 * silence + 10
+    return 4 * lease + 6 * silence + 10
 
 
 class Run:
@@ -153,7 +153,7 @@ class Run:
         leader = self.watch.leader()
         names = ", ".join(f"{node} (leader)" if node == leader else node for node in nodes)
         lasts = f" for {one.seconds:.1f} s" if one.seconds else ""
-        print(f"{time.monotonic() - self.begun:7.1f} s  {one.kind:<18} {names}{more}{lasts}",
+        print(f"{time.monotonic() - self.begun:7.1f} s  {one.kind:<22} {names}{more}{lasts}",
               file=sys.stderr, flush=True)
 
     def hold(self, one: Planned):
@@ -197,4 +197,5 @@ class Run:
     def keep_files(self, to: Path):
         shutil.copytree(self.history, to, dirs_exist_ok=True)
         if self.database is not None:
-            shutil.copy(self.database.log, to / "postgres.log")
+            for server in self.database.servers:
+                shutil.copy(server.log, to / f"postgres-{server.port}.log")

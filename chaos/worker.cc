@@ -106,7 +106,10 @@ void worker::count() {
     const increment came = counter.add(now.token, with_.node.lease);
     json line{{"e", "counter"}, {"a", before}, {"b", true_us()}, {"token", now.token}};
     line["outcome"] = to_string(came.came_to);
-    if (came.came_to == increment::outcome::done) line["value"] = came.value;
+    if (came.came_to == increment::outcome::done) {
+      line["value"] = came.value;
+      line["timeline"] = came.timeline;
+    }
     history_.add(line);
   });
 }

@@ -25,6 +25,10 @@ class Worker:
         self.clock_file = folder / f"{name}.clock"
         self.arguments: list[str] = []
 
+    def option(self, name: str, value: str):
+        """Another value for it, from the next life on."""
+        self.arguments[self.arguments.index(name) + 1] = value
+
     def start(self):
         self.life += 1
         history = self.folder / f"{self.name}-{self.life}.jsonl"

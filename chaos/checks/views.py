@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from checks.acts import Acts
+from checks.lost_views import LostViews, Seen, ViewId
 from checks.verdict import Verdict
 from history import History, Life, Place, Record
-
-ViewId = tuple[int, int]  # token, sequence
 
 
 class View(NamedTuple):
@@ -21,23 +21,18 @@ class Removal(NamedTuple):
     place: Place
 
 
-class Seen(NamedTuple):
-    t: int
-    view: ViewId
-    place: Place
-
-
 class Views:
     NAME = "views"
 
-    def __init__(self) -> None:
+    def __init__(self, acts: Acts) -> None:
+        self.acts = acts
         self.views: dict[ViewId, View] = {}
         self.removals: dict[str, Removal] = {}
         self.first_seen: dict[str, int] = {}  # when each member was first seen in any view
         self.seen: dict[int, list[Seen]] = {}  # by life, in the order of its file
         self.lives: dict[int, Life] = {}
-        self.conflicts: list[tuple[ViewId, Place, Place]] = []
-        self.reasons: list[tuple[str, Place, Place]] = []
+        self.conflicts: list[tuple[ViewId, View, View]] = []  # as one had it, and another
+        self.told: dict[ViewId, dict[str, Removal]] = {}  # in it, and in those it goes on from
         self.order: list[ViewId] = []  # after the end
 
     def handlers(self):
@@ -53,7 +48,7 @@ class Views:
         if known is None:
             self.views[key] = View(members, removed, place, record["t"])
         elif known[:2] != (members, removed):
-            self.conflicts.append((key, known.place, place))
+            self.conflicts.append((key, known, View(members, removed, place, record["t"])))
         elif record["t"] < known.t:
             self.views[key] = known._replace(t=record["t"], place=place)
         for member in members:
@@ -64,29 +59,49 @@ class Views:
 
     def removed(self, member: str, removal: Removal) -> None:
         known = self.removals.get(member)
-        if known is not None and known.reason != removal.reason:
-            self.reasons.append((member, known.place, removal.place))
         if known is None or removal.view < known.view:
             self.removals[member] = removal
 
     def finish(self, history: History, verdict: Verdict) -> None:
         self.order = sorted(self.views)
         for key, one, other in self.conflicts:
-            verdict.violated("views.two_contents", f"view {key} has two contents", one, other)
-        for member, one, other in self.reasons:
-            verdict.violated("views.two_reasons", f"{member} was removed for two reasons", one,
-                             other)
+            verdict.violated("views.two_contents", f"view {key} has two contents", one.place,
+                             other.place)
         for number, seen in self.seen.items():
             self.check_seen(self.lives[number], seen, verdict)
-        gone: dict[str, View] = {}
-        for before, after in zip(self.order, self.order[1:]):
-            self.check_step(history, before, after, gone, verdict)
+        self.check_steps(history, verdict)
         for key in self.order:
             self.check_names(key, verdict)
         verdict.judged["views"] = len(self.views)
         verdict.judged["views_seen"] = sum(map(len, self.seen.values()))
         verdict.judged["view_tokens"] = len({token for token, _ in self.views})
         verdict.judged["removals"] = len(self.removals)
+
+    def check_steps(self, history: History, verdict: Verdict) -> None:
+        """From each view to the next, but past those that are lost and bind it no more."""
+        lost = LostViews(history, self.acts, self.seen,
+                         {key: view.members for key, view in self.views.items()},
+                         {key: view.t for key, view in self.views.items()})
+        gone: dict[str, View] = {}
+        passed = 0
+        for at, after in enumerate(self.order):
+            before = next((key for key in reversed(self.order[:at]) if lost.bound(key, after)),
+                          None)
+            passed += at > 0 and before != self.order[at - 1]
+            self.check_reasons(before, after, verdict)
+            if before is not None:
+                self.check_step(history, before, after, gone, verdict)
+        verdict.measured["views_after_lost_ones"] = passed
+
+    def check_reasons(self, before: ViewId | None, after: ViewId, verdict: Verdict) -> None:
+        told = self.told[after] = dict(self.told[before]) if before is not None else {}
+        others = [other for key, _, other in self.conflicts if key == after]
+        for view in (self.views[after], *others):
+            for who, reason in view.removed:
+                known = told.setdefault(who, Removal(after, reason, view.place))
+                if known.reason != reason:
+                    verdict.violated("views.two_reasons", f"{who} was removed for two reasons",
+                                     known.place, view.place)
 
     def check_seen(self, life: Life, seen: list[Seen], verdict: Verdict) -> None:
         # One thread tells them.
@@ -105,7 +120,7 @@ class Views:
             gone[member] = other
             # Views that nobody recorded may lie between the two; their removals are still listed.
             # One that was never told may be removed several times.
-            removal = self.removals.get(member)
+            removal = self.told[after].get(member)
             if (removal is None or removal.view <= before) and \
                     self.listed(other, member) <= self.listed(one, member):
                 verdict.violated("views.lost", f"{member} is in view {before}, not in {after}, and "

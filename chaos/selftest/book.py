@@ -83,6 +83,11 @@ class Book:
         self.nemesis.append({"e": "fault", "n": len(self.nemesis), "kind": kind, "nodes": nodes,
                              "t": t, "until": until, "more": more})
 
+    def promotion(self, begins: int, since: int, killed: int, t: int, **found: int) -> None:
+        """`found`: value, token, lost."""
+        self.nemesis.append({"e": "promotion", "t": t, "since": since, "killed": killed,
+                             "ends": begins - 1, "begins": begins, **found})
+
     def happened(self, kind: str, t: int) -> None:
         """Healed, recovered or ended."""
         self.nemesis.append({"e": kind, "t": t})

@@ -121,18 +121,24 @@ def a_stale_write_without_a_pause(book: Book, rng: random.Random) -> str | None:
     return None
 
 
+def neighbours(book: Book) -> list[tuple[Record, Record]]:
+    """Updates of one timeline with the next greater value that anybody has told of."""
+    done = [line for _, line in lines(book, "counter", outcome="done")]
+    done.sort(key=lambda line: (line["timeline"], line["value"]))
+    return [(one, other) for one, other in zip(done, done[1:])
+            if one["timeline"] == other["timeline"]]
+
+
 @breaks
 def a_value_made_twice(book: Book, rng: random.Random) -> str | None:
-    one, other = rng.sample(lines(book, "counter", outcome="done"), 2)
-    one[1]["value"] = other[1]["value"]
+    one, other = rng.choice(neighbours(book))
+    one["value"] = other["value"]
     return "counter.twice"
 
 
 @breaks
 def a_fence_that_lets_one_through(book: Book, rng: random.Random) -> str | None:
-    done = sorted(lines(book, "counter", outcome="done"), key=lambda one: one[1]["value"])
-    borders = [(one[1], other[1]) for one, other in zip(done, done[1:])
-               if one[1]["token"] < other[1]["token"]]
+    borders = [(one, other) for one, other in neighbours(book) if one["token"] < other["token"]]
     if not borders:
         return None
     one, other = rng.choice(borders)
@@ -142,12 +148,43 @@ def a_fence_that_lets_one_through(book: Book, rng: random.Random) -> str | None:
 
 @breaks
 def updates_in_the_wrong_order(book: Book, rng: random.Random) -> str | None:
-    done = sorted(lines(book, "counter", outcome="done"), key=lambda one: one[1]["value"])
-    near = [(one[1], other[1]) for one, other in zip(done, done[1:])
-            if one[1]["token"] == other[1]["token"] and one[1]["b"] < other[1]["a"]]
+    near = [(one, other) for one, other in neighbours(book)
+            if one["token"] == other["token"] and one["b"] < other["a"]]
     one, other = rng.choice(near)
     one["value"], other["value"] = other["value"], one["value"]
     return "counter.order"
+
+
+def promotions(book: Book) -> list[Record]:
+    return [line for line in book.nemesis if line["e"] == "promotion"]
+
+
+@breaks
+def a_loss_of_what_the_standby_had(book: Book, rng: random.Random) -> str | None:
+    one = rng.choice(promotions(book))
+    lost = [line for _, line in lines(book, "counter", outcome="done", timeline=one["ends"])
+            if line["value"] > one["value"] and line["b"] < one["killed"]]
+    if not lost:
+        return None
+    one["since"] = rng.choice(lost)["b"]
+    return "counter.lost"
+
+
+@breaks
+def a_value_that_was_lost_goes_on(book: Book, rng: random.Random) -> str | None:
+    one = rng.choice(promotions(book))
+    done = lines(book, "counter", outcome="done", timeline=one["begins"])
+    for _, line in done:
+        line["value"] += 50
+    return "counter.missing" if done else None
+
+
+@breaks
+def a_write_to_a_primary_that_died(book: Book, rng: random.Random) -> str | None:
+    one = rng.choice(promotions(book))
+    _, line = rng.choice(lines(book, "counter", outcome="done", timeline=one["ends"]))
+    line["a"], line["b"] = one["killed"] + 1, one["killed"] + 9 * MS
+    return "counter.timeline"
 
 
 @breaks

@@ -57,7 +57,8 @@ class HonestRun:
         self.leader: Process | None = None
         self.token = 0
         self.free_at = 0
-        self.value = 0
+        self.timeline = 1
+        self.values: list[int] = [0]  # by which token each was made
         self.members: list[str] = []
         self.removed: list[tuple[str, str]] = []
         self.listed: list[tuple[str, str]] = []  # as the newest view says
@@ -83,6 +84,7 @@ class HonestRun:
                              (20 * MS, self.take), (100 * MS, self.pulse)):
             self.every(period, what)
         self.every(2500 * MS, self.fault)
+        self.every(9 * SECOND, self.fail_over)
         while self.queue:
             self.now, _, what = heapq.heappop(self.queue)
             what()
@@ -188,6 +190,18 @@ class HonestRun:
         self.remove(process.member, "left")
         self.at(self.random.randint(500, 2500) * MS, lambda: self.revive(process))
 
+    def fail_over(self) -> None:
+        """Of the database: a standby takes over that has all of now, and perhaps of what comes."""
+        since, has = self.now, len(self.values)
+
+        def promote() -> None:
+            lost = self.random.randint(0, len(self.values) - has)
+            del self.values[len(self.values) - lost:]
+            self.timeline += 1
+            self.book.promotion(self.timeline, since, self.now, self.now + 1, lost=lost,
+                                value=len(self.values) - 1, token=self.values[-1])
+        self.at(self.random.randrange(3000) * MS, promote)
+
     def revive(self, process: Process) -> None:
         self.start(process)
         process.faulty = False
@@ -251,9 +265,9 @@ class HonestRun:
         outcome = self.random.choices(("done", "unknown", "failed"), (90, 5, 5))[0]
         more = {}
         if outcome == "done" or outcome == "unknown" and self.random.random() < 0.5:
-            self.value += 1
+            self.values.append(self.token)
         if outcome == "done":
-            more["value"] = self.value
+            more = {"value": len(self.values) - 1, "timeline": self.timeline}
         self.leader.page.add("counter", a=self.now, b=self.now + self.random.randrange(1, 5 * MS),
                              token=self.token, outcome=outcome, **more)
 

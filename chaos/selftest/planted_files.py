@@ -60,6 +60,14 @@ def cases() -> Iterator[Case]:
          b'{"e":"answer","id":"x","t":5,"outcome":"fine"}\n'),
         ("a counter without its value", "no value", "n1-1.jsonl",
          b'{"e":"counter","token":1,"a":8,"b":9,"outcome":"done"}\n'),
+        ("a counter without its timeline", "no timeline", "n1-1.jsonl",
+         b'{"e":"counter","token":1,"a":8,"b":9,"outcome":"done","value":1}\n'),
+        ("a promotion of another timeline", "does not follow", "nemesis.jsonl",
+         b'{"e":"promotion","t":4,"since":1,"killed":3,"ends":2,"begins":3,"value":0,"token":0,'
+         b'"lost":0}\n'),
+        ("a promotion before its primary died", "does not follow", "nemesis.jsonl",
+         b'{"e":"promotion","t":2,"since":1,"killed":3,"ends":1,"begins":2,"value":0,"token":0,'
+         b'"lost":0}\n'),
         ("a member that is none", "'members'", "n1-1.jsonl",
          b'{"e":"view","t":5,"token":1,"seq":1,"members":["n1"],"removed":[]}\n'),
         ("a second start", "first line", "n1-1.jsonl",

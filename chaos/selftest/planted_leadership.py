@@ -1,4 +1,4 @@
-"""Small histories of leadership, the counter and messages: each breaks one rule, or nearly."""
+"""Small histories of leadership and messages: each breaks one rule, or nearly."""
 
 from typing import Iterator
 
@@ -102,39 +102,6 @@ def late_cases() -> Iterator[Case]:
     yield "a token of two writers", ("acts.token_of_two",), pair.end()
 
 
-def counter_cases() -> Iterator[Case]:
-    def counted(*updates: tuple[int, int, str, int], killed: bool = False) -> Book:
-        """Of (value, token, outcome, begin in ms); each takes 10 ms."""
-        pair = Pair()
-        for value, token, outcome, begin in updates:
-            page = pair.one if token == 10 else pair.two
-            page.add("counter", a=begin * MS, b=(begin + 10) * MS, token=token, outcome=outcome,
-                     **({"value": value} if outcome == "done" else {}))
-        book = pair.end()
-        if killed:
-            del pair.two.lines[-2:]
-        return book
-
-    yield "a counter", (), counted((1, 10, "done", 1000), (2, 10, "done", 1010),
-                                   (3, 11, "done", 4000), (0, 10, "refused", 4100))
-    yield "a value of two", ("counter.twice",), counted((1, 10, "done", 1000),
-                                                        (1, 10, "done", 1100))
-    yield "a fence that did not hold", ("counter.token_back",), counted(
-        (1, 11, "done", 1000), (2, 10, "done", 1005))
-    yield "values in the wrong order", ("counter.order",), counted(
-        (2, 10, "done", 1000), (1, 10, "done", 1011))
-    yield "values of updates that overlap", (), counted((2, 10, "done", 1000),
-                                                        (1, 10, "done", 1010))
-    yield "a gap that an unknown explains", (), counted(
-        (1, 10, "done", 1000), (0, 10, "unknown", 1100), (3, 10, "done", 1200))
-    yield "a gap that a killed process explains", (), counted(
-        (1, 11, "done", 1000), (3, 11, "done", 1200), killed=True)
-    yield "a refused update that counted", ("counter.missing",), counted(
-        (1, 10, "done", 1000), (0, 10, "refused", 1100), (3, 10, "done", 1200))
-    yield "a failed update that counted", ("counter.missing",), counted(
-        (0, 10, "failed", 1000), (2, 10, "done", 1200))
-
-
 def send(caller: Page, name: str, t: int, *answers: tuple[str, int], by: str = "") -> None:
     caller.add("call", id=name, kind="send", t=t)
     for outcome, at in answers:
@@ -217,5 +184,5 @@ def broadcast_cases() -> Iterator[Case]:
 
 
 def cases() -> Iterator[Case]:
-    for some in (acts_cases, late_cases, counter_cases, send_cases, broadcast_cases):
+    for some in (acts_cases, late_cases, send_cases, broadcast_cases):
         yield from some()

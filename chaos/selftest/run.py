@@ -8,7 +8,8 @@ from pathlib import Path
 import checker
 from history import Malformed
 from selftest import breaks_of_members as _  # registers its breaks
-from selftest import planted_files, planted_leadership, planted_members
+from selftest import planted_counter, planted_files, planted_leadership, planted_lost_views
+from selftest import planted_members
 from selftest.book import Book
 from selftest.breaks import BREAKS
 from selftest.honest import honest_book
@@ -38,7 +39,7 @@ class Score:
 
 
 def small_histories(score: Score) -> None:
-    for some in (planted_leadership, planted_members):
+    for some in (planted_leadership, planted_counter, planted_members, planted_lost_views):
         for name, rules, book in some.cases():
             found, texts = found_in(book)
             score.count(found == set(rules), f"{name}: wanted {sorted(rules) or 'nothing'}, found "

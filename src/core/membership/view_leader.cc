@@ -245,7 +245,11 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
     }
   }
   current_ = row_view_;
-  const bool newer = known_ && known_->id > row_view_->id && !known_->members.empty();
+  // A claim may have given a later token to a list that the store had rolled back, and its tenure
+  // have committed nothing: then it is the greater number that tells which list is newer.
+  const bool further =
+      row_epoch_ != epoch_ && known_ && known_->id.sequence > row_view_->id.sequence;
+  const bool newer = known_ && (known_->id > row_view_->id || further) && !known_->members.empty();
   HEDGEROW_PROBE_IF(newer, view_base_newer_than_row);
   if (newer) current_ = known_;
   if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();
