@@ -198,6 +198,32 @@ std::optional<violation> release_unanswered(trace::mode words, detail up_to) {
   return play.end();
 }
 
+// R8. c sees no row, and what creates it is executed only when a has led for long and somebody has
+// deleted a's row, of which a hears nothing. d finds what c has made.
+std::optional<violation> late_creation(trace::mode words, detail up_to) {
+  stage_play play(words, up_to, patient());
+  auto& store = play.in().store();
+  const true_time late = play.now() + 5 * play.lease();
+  play.isolate(2);
+  store.freeze_lease(0, forever);
+  store.freeze_lease(1, forever);
+  play.pass(play.in().with().statement.most * 3);
+  store.delete_lease_row();
+  store.delay_creation(2, late);
+  play.pass(play.lease() + play.lease() / 5);
+  store.thaw(0);
+  play.until([&] { return play.leads(0); }, 2 * play.lease(), "a leads again");
+  play.pass_until(late - 20 * millisecond);
+  store.freeze_lease(0, forever);
+  play.pass(5 * millisecond);
+  store.delete_lease_row();
+  play.until([&] { return store.rows().lease.has_value(); }, 50 * millisecond, "c's row is there");
+  play.isolate(3);
+  play.in().start(3, "d");
+  play.until([&] { return play.leads(3); }, 3 * play.lease(), "d leads");
+  return play.end();
+}
+
 // One that three others observe, none of them the leader, and each of those three is observed by
 // somebody outside the story: then the others vouch for the three while the leader can't hear them.
 std::optional<std::vector<std::uint32_t>> subject_and_observers(stage_play& play) {
@@ -378,6 +404,7 @@ const std::vector<schedule>& directed_schedules() {
       {"a re-pin after the lease is over", "F12", late_repin},
       {"a take that waits through a promotion", "R9", take_through_promotion},
       {"a release whose answer is late", "R7", release_unanswered},
+      {"a row that is created late", "R8", late_creation},
       {"observers that the leader cannot hear", "C1", stale_reports},
       {"a holder that was removed", "S5", removed_while_it_holds, evicted_while_held},
       {"a token lower than the views'", "R5", lower_token, deposed_by_row},

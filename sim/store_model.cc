@@ -171,6 +171,11 @@ void store_model::begin(std::uint64_t index) {
       fail(index, store_outcome::unknown, random_.between(0, 2 * until_executed));
     }
   }
+  if (const auto it = creation_.find(s.slot); it != creation_.end() && it->second > world_.now) {
+    const auto* asked = std::get_if<ports::lease_request>(&s.request);
+    s.told_nothing |= asked != nullptr && asked->action == ports::lease_action::create;
+    if (s.told_nothing) until_executed = it->second - world_.now;
+  }
   ++s.planned;
   world_.plan(world_.now + until_executed, event_kind::store_execute, 0, index);
 }

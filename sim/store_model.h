@@ -86,6 +86,8 @@ class store_model {
   void freeze(std::uint32_t slot, true_time until);
   void freeze_lease(std::uint32_t slot, true_time until);
   void thaw(std::uint32_t slot);
+  // What this slot asks to create before then is executed then, and answered to nobody.
+  void delay_creation(std::uint32_t slot, true_time until) { creation_[slot] = until; }
   void freeze_all(true_time until, bool refuses);
   // The end of all trouble, extremes included; and its return.
   void heal();
@@ -183,6 +185,7 @@ class store_model {
   std::optional<copy> sibling_;
   std::vector<true_time> frozen_until_;
   std::vector<true_time> lease_frozen_until_;
+  std::map<std::uint32_t, true_time> creation_;  // see delay_creation
   std::deque<past<ports::lease_row>> lease_past_;
   std::deque<past<ports::view_row>> view_past_;
   std::vector<lock_table> locks_;
