@@ -96,7 +96,7 @@ class Counter:
         begins = timeline.begins
         for update in timeline.done if begins else ():
             if update.value <= begins.value:
-                verdict.violated("counter.begin", f"timeline {timeline.number} began with the value "
+                verdict.violated("counter.begin", f"timeline {timeline.number} began with "
                                  f"{begins.value}, and an update on it made {update.value}",
                                  begins.place, update.place)
             elif update.token < begins.token:

@@ -1,9 +1,9 @@
-"""Which views a promotion may have lost for good, so that the next leader could not go on from them.
+"""Which views a promotion may have lost for good, so that the next leader could not know them.
 
-A view that was committed shortly before a promotion may be missing in the standby. A new leader then
-asks the members of the views that it knows, and goes on from the newest. So the view still binds it
-if it had seen it itself, or could have heard of it: somebody whom it knew had seen it before the
-promotion, ran on, and had an undisturbed path to it.
+A view that was committed shortly before a promotion may be missing in the standby. A new leader
+then asks the members of the views that it knows, and goes on from the newest. So the view still
+binds it if it had seen it itself, or could have heard of it: somebody whom it knew had seen it
+before the promotion, ran on, and had an undisturbed path to it.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Small histories of the fenced counter and of promoted standbys: each breaks one rule, or nearly."""
+"""Small histories of the fenced counter, and of promotions: each breaks one rule, or nearly."""
 
 from typing import Iterator
 

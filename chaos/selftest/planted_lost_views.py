@@ -13,8 +13,8 @@ SILENT = (THREE, "silent")
 def lost(then: list[str], *removed: tuple[str, str], members: list[str] | None = None,
          cut: bool = True, pair: Pair | None = None, since: int = 1900, commits: int = 1,
          seen: int = 2000, also: bool = False, then_at: int = 3200) -> Book:
-    """n1 alone, if not n2 `also`, sees a view without n3, or with `members`. It is lost, and n2 leads
-    on with the members `then`, cut off from n1 or not."""
+    """n1 alone, if not n2 `also`, sees a view without n3, or with `members`. It is lost, and n2
+    leads on with the members `then`, cut off from n1 or not."""
     pair = pair or Pair()
     pair.book.page("n3").joined(1000 * MS)
     for page in (pair.one, pair.two):
@@ -33,7 +33,8 @@ def lost(then: list[str], *removed: tuple[str, str], members: list[str] | None =
 def cases() -> Iterator[Case]:
     yield "a removal that is lost", (), lost(ALL)
     for name, more in (("and somebody knows it", {"cut": False}),
-                       ("and the leader knows it", {"also": True}), ("though nothing is", {"commits": 0}),
+                       ("and the leader knows it", {"also": True}),
+                       ("though nothing is", {"commits": 0}),
                        ("though the standby had it", {"since": 2001})):
         yield f"a removal that is lost {name}", ("views.came_back",), lost(ALL, **more)
     yield "a removal that is lost, and known to one that is paused", (), lost(
