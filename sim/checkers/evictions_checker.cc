@@ -62,6 +62,11 @@ void evictions_checker::on_executed(std::uint64_t number, const ports::view_requ
                                     const ports::view_reply& reply) {
   const auto it = open_.find(number);
   if (it == open_.end()) return;
+  const auto crashed = [&](const removal& r) {
+    return r.reason == removal_reason::crashed && !removed_.contains(r.incarnation);
+  };
+  const auto& named = request.row.removed;
+  if (reply.applied && std::any_of(named.begin(), named.end(), crashed)) crash_seen_ = world_.now;
   for (const auto& f : it->second) {
     if (!reply.applied) continue;
     removed_.insert(f.who);
@@ -72,7 +77,7 @@ void evictions_checker::on_executed(std::uint64_t number, const ports::view_requ
 }
 
 std::string evictions_checker::judge(std::uint32_t leader, const ports::view_request& request,
-                                     const removal& r, true_time window_start) {
+                                     const removal& r, true_time window_start) const {
   const life* l = lives_.find(r.incarnation);
   if (l == nullptr) return fmt::format("{} was removed and never lived", r.name);
   const auto& story = lives_.of(l->process);
@@ -100,25 +105,23 @@ std::string evictions_checker::judge(std::uint32_t leader, const ports::view_req
   const auto subject = static_cast<std::uint32_t>(base->find(r.incarnation) - base->members.data());
   // J1 has rules of its own: who is joining goes unless most of its observers reach it.
   if (base->members[subject].state == member_state::joining) return "";
-  // Who was condemned when somebody had crashed, too, still is when that one's removal comes first.
-  if (!condemned_.contains({leader, r.incarnation}) && in_minority(leader, *base, window_start))
-    return text("the leader was in the minority");
-  condemned_.insert({leader, r.incarnation});
+  if (in_minority(leader, *base, window_start)) return text("the leader was in the minority");
   return healthy(leader, *base, subject, window_start) ? text("it was healthy") : "";
 }
 
 // C5. All members but those that join live, and at most half of them can have been heard. A leader
 // that stood back before may go on without the others.
 bool evictions_checker::in_minority(std::uint32_t leader, const view& v, true_time since) const {
-  if (stood_back_.contains(leader)) return false;
+  // Where somebody crashed, a kernel answered.
+  if (stood_back_.contains(leader) || crash_seen_ >= since) return false;
   const std::uint32_t at = lives_.of(leader).slot;
   std::size_t members = 0;
   std::size_t unheard = 0;
   for (const auto& m : v.members) {
-    if (m.state == member_state::joining) continue;
-    ++members;
     const life* l = lives_.find(m.incarnation);
     if (l == nullptr || l->ended <= world_.now) return false;
+    if (m.state == member_state::joining) continue;
+    ++members;
     const auto& story = lives_.of(l->process);
     if (story.still_since(since) || paths_.dead_since(at, story.slot, since)) ++unheard;
   }

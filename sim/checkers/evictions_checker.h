@@ -11,7 +11,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <hedgerow/member.h>
@@ -55,7 +54,7 @@ class evictions_checker {
 
   true_time window() const;
   std::string judge(std::uint32_t leader, const ports::view_request& request, const removal& r,
-                    true_time window_start);
+                    true_time window_start) const;
   bool healthy(std::uint32_t leader, const view& v, std::uint32_t subject, true_time since) const;
 
   bool in_minority(std::uint32_t leader, const view& v, true_time since) const;
@@ -69,8 +68,8 @@ class evictions_checker {
   std::vector<view_lane> lanes_;  // by process
   std::map<std::uint64_t, std::vector<finding>> open_;
   std::set<incarnation> removed_;
-  std::set<std::uint32_t> stood_back_;                         // processes that did, at some time
-  std::set<std::pair<std::uint32_t, incarnation>> condemned_;  // rightly, by this process
+  std::set<std::uint32_t> stood_back_;  // processes that did, at some time
+  true_time crash_seen_ = -forever;     // when the last removal of one that crashed was executed
 };
 
 }  // namespace hedgerow::sim

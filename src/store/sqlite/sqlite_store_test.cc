@@ -6,7 +6,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "store/patience.h"
 #include "store/sqlite/database.h"
@@ -25,40 +24,6 @@ using ports::store_outcome;
 using ports::view_action;
 using ports::view_request;
 using std::filesystem::path;
-
-lease_request lease(lease_action action, const std::string& epoch) {
-  lease_request request{.action = action};
-  request.row.holder = "alice";
-  request.row.incarnation = {1, 2};
-  request.row.token = 100;
-  request.row.expires = {1000};
-  request.row.epoch = epoch;
-  request.row.scale = "boot";
-  return request;
-}
-
-view_request claim(fencing_token token) {
-  view_request request{.action = view_action::claim};
-  request.row.id.token = token;
-  return request;
-}
-
-// Whether the store's lease thread naps between two attempts to get a lock; also true where the
-// system does not let us see what its threads do.
-bool waits_for_lock() {
-  bool visible = false;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    long call = 0;
-    std::ifstream(task.path() / "comm") >> name;
-    if (name != "hedgerow-lease") continue;
-    visible = static_cast<bool>(std::ifstream(task.path() / "syscall"));
-    if (std::ifstream(task.path() / "syscall") >> call &&
-        (call == SYS_clock_nanosleep || call == SYS_nanosleep))
-      return true;
-  }
-  return !visible;
-}
 
 // The last connection takes the log away. It may do so after its store is gone.
 bool is_closed(const path& file) {
@@ -119,39 +84,6 @@ TEST_F(sqlite_store_test, opens_a_new_file_in_many_processes_at_once) {
   for (auto& process : processes)
     said += process.answer();
   EXPECT_EQ(said, "first");
-}
-
-TEST_F(sqlite_store_test, refuses_tables_of_a_newer_version) {
-  file_store{file}.read();
-  test_connection(file).query("UPDATE hedgerow_schema SET version = 3");
-  const auto text = open_error(file);
-  EXPECT_NE(text.find("upgrade"), std::string::npos) << text;
-  EXPECT_NE(text.find(file.native()), std::string::npos) << text;
-  const auto read = read_group(file, "workers");
-  ASSERT_FALSE(read);
-  EXPECT_EQ(read.error().code, errc::not_supported);
-}
-
-TEST_F(sqlite_store_test, upgrades_tables_of_version_1) {
-  ports::lease_row row;
-  {
-    file_store store(file);
-    row = store.execute(lease(lease_action::create, store.read().epoch)).row.value();
-  }
-  ASSERT_TRUE(is_closed(file));
-  ASSERT_EQ(test_connection(file).query("ALTER TABLE hedgerow_lease DROP COLUMN machine;"
-                                        "DROP TABLE hedgerow_lock;"
-                                        "UPDATE hedgerow_schema SET version = 1"),
-            "");
-  const auto read = read_group(file, "workers");
-  ASSERT_FALSE(read) << "who only reads changes nothing";
-  EXPECT_NE(read.error().message().find("version 1"), std::string::npos);
-  file_store store(file);
-  EXPECT_EQ(store.read().row, row);
-  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "2\n");
-  test_store lock(store.connections, {row_kind::lock, "workers"});
-  EXPECT_EQ(lock.read().row, std::nullopt) << "a lock shares no row with a group";
-  EXPECT_TRUE(lock.execute(lease(lease_action::create, store.read().epoch)).applied);
 }
 
 TEST_F(sqlite_store_test, refuses_a_file_that_is_no_database) {
@@ -373,71 +305,6 @@ TEST_F(sqlite_store_test, waits_for_a_lock_while_there_is_patience) {
   ASSERT_EQ(other.query("ROLLBACK"), "");
   ASSERT_TRUE(store.loop.run_until([&] { return store.loop.leases.contains(900); }));
   EXPECT_TRUE(store.loop.leases[900].applied);
-}
-
-TEST_F(sqlite_store_test, makes_anew_what_is_dropped_under_another_epoch) {
-  file_store a(file);
-  file_store b(file);
-  for (const std::string drop :
-       {"DROP TABLE hedgerow_lease", "DROP TABLE hedgerow_lock", "DROP TABLE hedgerow_view",
-        "DROP VIEW hedgerow_members", "DROP TABLE hedgerow_schema",
-        "DROP TABLE hedgerow_lease; DROP TABLE hedgerow_lock; DROP TABLE hedgerow_view;"
-        "DROP VIEW hedgerow_members; DROP TABLE hedgerow_schema"}) {
-    SCOPED_TRACE(drop);
-    const auto old_epoch = a.read().epoch;
-    a.execute(lease(lease_action::create, old_epoch));
-    const bool row_goes = drop.starts_with("DROP TABLE hedgerow_lease");
-    ASSERT_EQ(test_connection(file).query(drop), "");
-
-    const auto renewed = a.execute(lease(lease_action::renew, old_epoch));
-    EXPECT_EQ(renewed.outcome, store_outcome::done) << renewed.error;
-    EXPECT_FALSE(renewed.applied);
-    EXPECT_EQ(renewed.row.has_value(), !row_goes);
-    EXPECT_NE(renewed.epoch, old_epoch);
-    EXPECT_EQ(b.read().epoch, renewed.epoch);
-    EXPECT_FALSE(b.execute(lease(lease_action::create, old_epoch)).applied);
-    EXPECT_EQ(b.execute(lease(lease_action::create, renewed.epoch)).applied, row_goes);
-    EXPECT_EQ(a.read_view().outcome, store_outcome::done);
-  }
-  EXPECT_EQ(a.read().epoch, b.read().epoch) << "who finds them made anew changes nothing";
-}
-
-// As from a dump of long ago, into the file that is in use.
-TEST_F(sqlite_store_test, sees_another_epoch_when_rows_are_restored_in_place) {
-  file_store store(file);
-  const auto old_epoch = store.read().epoch;
-  ASSERT_TRUE(store.execute(lease(lease_action::create, old_epoch)).applied);
-  test_connection other(file);
-  const auto table = other.query("SELECT sql FROM sqlite_schema WHERE name = 'hedgerow_lease'");
-  ASSERT_EQ(other.query("CREATE TABLE dump AS SELECT * FROM hedgerow_lease"), "");
-  auto repin = lease(lease_action::repin, store.read().epoch);
-  repin.row.version = 1;
-  repin.row.expires = {9000};
-  ASSERT_TRUE(store.execute(repin).applied);
-
-  ASSERT_EQ(other.query("BEGIN IMMEDIATE"), "");
-  auto renew = lease(lease_action::renew, repin.row.epoch);
-  store.store->submit(900, renew, seconds(20));
-  ASSERT_TRUE(store.loop.run_until(waits_for_lock));
-  ASSERT_EQ(other.query("DROP TABLE hedgerow_lease;" + table +
-                        ";INSERT INTO hedgerow_lease SELECT * FROM dump;"
-                        "UPDATE hedgerow_lease SET epoch = '" +
-                        repin.row.epoch + "'; COMMIT"),
-            "");
-  ASSERT_TRUE(store.loop.run_until([&] { return store.loop.leases.contains(900); }));
-  const auto& reply = store.loop.leases[900];
-  EXPECT_EQ(reply.outcome, store_outcome::done) << reply.error;
-  EXPECT_FALSE(reply.applied) << "a statement that was under way sees it, too";
-  EXPECT_NE(reply.epoch, repin.row.epoch);
-  ASSERT_TRUE(reply.row);
-  EXPECT_EQ(reply.row->expires, instant{1000});
-
-  auto take = lease(lease_action::acquire, reply.epoch);
-  take.observed = 100;
-  take.earliest = {2000};
-  EXPECT_FALSE(store.execute(take).applied) << "F11: the expiry that was restored says nothing";
-  take.waited = true;
-  EXPECT_TRUE(store.execute(take).applied);
 }
 
 TEST_F(sqlite_store_test, never_begins_without_patience) {

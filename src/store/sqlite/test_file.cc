@@ -2,8 +2,10 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 
 #include <sqlite3.h>
+#include <sys/syscall.h>
 
 #include "store/sqlite/sqlite_connection.h"
 
@@ -38,6 +40,38 @@ std::string test_connection::query(const std::string& sql) {
   if (sqlite3_exec(db_, sql.c_str(), append, &rows, nullptr) != SQLITE_OK)
     return std::string("error: ") + sqlite3_errmsg(db_);
   return rows;
+}
+
+ports::lease_request lease(ports::lease_action action, const std::string& epoch) {
+  ports::lease_request request{.action = action};
+  request.row.holder = "alice";
+  request.row.incarnation = {1, 2};
+  request.row.token = 100;
+  request.row.expires = {1000};
+  request.row.epoch = epoch;
+  request.row.scale = "boot";
+  return request;
+}
+
+ports::view_request claim(fencing_token token) {
+  ports::view_request request{.action = ports::view_action::claim};
+  request.row.id.token = token;
+  return request;
+}
+
+bool waits_for_lock() {
+  bool visible = false;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    long call = 0;
+    std::ifstream(task.path() / "comm") >> name;
+    if (name != "hedgerow-lease") continue;
+    visible = static_cast<bool>(std::ifstream(task.path() / "syscall"));
+    if (std::ifstream(task.path() / "syscall") >> call &&
+        (call == SYS_clock_nanosleep || call == SYS_nanosleep))
+      return true;
+  }
+  return !visible;
 }
 
 }  // namespace hedgerow::store::sqlite

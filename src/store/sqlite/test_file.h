@@ -33,4 +33,12 @@ class test_connection {
   sqlite3* db_ = nullptr;
 };
 
+// Alice's lease, until instant 1000 under token 100.
+ports::lease_request lease(ports::lease_action action, const std::string& epoch);
+ports::view_request claim(fencing_token token);
+
+// Whether the store's lease thread naps between two attempts to get a lock; also true where the
+// system does not let us see what its threads do.
+bool waits_for_lock();
+
 }  // namespace hedgerow::store::sqlite
