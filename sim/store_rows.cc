@@ -106,6 +106,7 @@ ports::view_reply store_rows::execute(const ports::view_request& q) {
         view->id.token = q.row.id.token;
         view->epoch = q.row.epoch;
       } else if (view->id.token < q.row.id.token) {
+        view->list_token = view->list_id().token;
         view->id.token = q.row.id.token;
       } else {
         applied = false;

@@ -84,6 +84,11 @@ struct view_row {
   std::string epoch;  // of the statement that wrote `members`
   std::vector<member> members;
   std::vector<removal> removed;
+  // The token of who wrote `members`, if the row was claimed since; 0: id.token.
+  fencing_token list_token = 0;
+
+  // How new the list is, whoever has claimed the row since.
+  view_id list_id() const { return {list_token != 0 ? list_token : id.token, id.sequence}; }
 
   bool operator==(const view_row&) const = default;
 };
@@ -92,8 +97,9 @@ enum class view_action : std::uint8_t { read, claim, commit };
 
 // DESIGN 5:
 //   read    none.
-//   claim   token of `row`, if the row's token is lower; all else stays, the epoch too. A missing
-//           row is created with sequence 0 and no members: it says nothing of the views before.
+//   claim   token of `row`, if the row's token is lower; list_token, if it is 0, to the token that
+//           was there; all else stays, the epoch too. A missing row is created with sequence 0 and
+//           no members: it says nothing of the views before.
 //   commit  everything of `row`, if the row's (token, sequence) is `expected`.
 struct view_request {
   view_action action = view_action::read;

@@ -85,6 +85,7 @@ result<ports::view_row> decode_view(const Row& row) {
   auto removed = removed_from_json(row.text(4));
   if (!removed) return tl::unexpected(removed.error());
   view.removed = std::move(*removed);
+  view.list_token = row.integer(5);
   return view;
 }
 

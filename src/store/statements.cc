@@ -12,7 +12,7 @@ using ports::view_action;
 constexpr std::string_view lease_columns =
     "holder, incarnation, address, machine, token, expires_us, lease_us, lease_max_us, safe_us, "
     "released, epoch, scale, version";
-constexpr std::string_view view_columns = "token, sequence, epoch, members, removed";
+constexpr std::string_view view_columns = "token, sequence, epoch, members, removed, list_token";
 
 constexpr std::string_view read_lease = "SELECT COLUMNS FROM TABLE WHERE grp = :grp";
 
@@ -66,14 +66,15 @@ constexpr std::string_view read_view = "SELECT COLUMNS FROM TABLE WHERE grp = :g
 
 constexpr std::string_view claim =
     "INSERT INTO TABLE(grp, COLUMNS)"
-    " SELECT :grp, CAST(:token AS bigint), 0, :epoch, '[]', '[]' WHERE store_epoch() <> ''"
-    " ON CONFLICT(grp) DO UPDATE SET token = excluded.token"
+    " SELECT :grp, CAST(:token AS bigint), 0, :epoch, '[]', '[]', 0 WHERE store_epoch() <> ''"
+    " ON CONFLICT(grp) DO UPDATE SET token = excluded.token,"
+    " list_token = CASE WHEN TABLE.list_token = 0 THEN TABLE.token ELSE TABLE.list_token END"
     " WHERE TABLE.token < excluded.token"
     " RETURNING COLUMNS";
 
 constexpr std::string_view commit =
     "UPDATE TABLE SET token = :token, sequence = :sequence, epoch = :epoch,"
-    " members = :members, removed = :removed"
+    " members = :members, removed = :removed, list_token = 0"
     " WHERE grp = :grp AND token = :seen_token AND sequence = :seen_sequence"
     " AND store_epoch() <> ''"
     " RETURNING COLUMNS";

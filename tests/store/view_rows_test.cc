@@ -80,7 +80,11 @@ TEST_P(view_rows, claim_needs_a_greater_token_and_keeps_the_view) {
   }
   const auto reply = store.execute(claim(8));
   EXPECT_TRUE(applied(reply));
-  EXPECT_EQ(reply.row, commit({}, {8, 1}).row) << "the epoch is of the members' statement";
+  auto kept = commit({}, {8, 1}).row;
+  kept.list_token = 7;
+  EXPECT_EQ(reply.row, kept) << "the epoch is of the members' statement";
+  EXPECT_EQ(store.execute(claim(9)).row->list_id(), (view_id{7, 1})) << "however often claimed";
+  EXPECT_EQ(store.execute(commit({9, 1}, {9, 2})).row->list_id(), (view_id{9, 2}));
 }
 
 TEST_P(view_rows, commit_needs_the_expected_view) {

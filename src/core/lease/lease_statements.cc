@@ -68,8 +68,8 @@ void lease::submit_acquire(const reading& now, lease_effects& out) {
   if (!HEDGEROW_MUTANT(create_without_cool_off))
     request.row.safe_after = now.truth.latest + lease_max() + 2 * options_.max_error;
   if (row_->epoch != epoch_ || row_->version == 0)
-    request.row.token += 2 * options_.max_error.count();  // R8, R9
-  request.row.token = std::max(request.row.token, seen_ + 1);                      // R5
+    request.row.token += 2 * options_.max_error.count();       // R8, R9
+  request.row.token = std::max(request.row.token, seen_ + 1);  // R5
   HEDGEROW_PROBE_IF(request.row.token == seen_ + 1, lease_token_beyond_clock);
   if (HEDGEROW_MUTANT(token_restarts)) request.row.token = 0;
   submit(now, std::move(request), out);

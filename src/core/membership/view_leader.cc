@@ -15,7 +15,7 @@ using ports::view_action;
 constexpr nanoseconds store_retry = milliseconds{50};
 
 view_ptr as_view(const ports::view_row& row) {
-  return std::make_shared<const view>(view{row.id, row.members, row.removed});
+  return std::make_shared<const view>(view{row.list_id(), row.members, row.removed});
 }
 
 }  // namespace
@@ -173,19 +173,14 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     return;
   }
   row_id_ = row->id;
-  if (phase_ == phase::leading && !ready_ && row->id.token < token_ && row->id > current_->id)
+  if (phase_ == phase::leading && !ready_ && row->id.token < token_ &&
+      row->list_id() > current_->id)
     begin_anew();
   if (phase_ == phase::reading) {
     // A row that a claim has made, and whose tenure then committed nothing, is as good as none: it
     // says nothing of the views before, which may have been lost, whatever its token and epoch.
     const bool blank = row->id.sequence == 0;
     auto seen = blank ? std::make_shared<const view>() : as_view(*row);
-    // The claim overwrites the row's token, which says how new the row was.
-    if (!blank && row_view_ && row->id.token == token_) {
-      auto kept = *seen;
-      kept.id = {row_view_->id.token, row->id.sequence};
-      seen = std::make_shared<const view>(std::move(kept));
-    }
     // The store may lose what it has shown: then that is what this node knows.
     HEDGEROW_PROBE_IF(row_view_ && row_view_->id > seen->id, view_row_went_back);
     if (row_view_ && row_view_->id > seen->id) on_known_view(row_view_);
@@ -245,11 +240,7 @@ void view_leader::choose_base(boot_time now, view_effects& out) {
     }
   }
   current_ = row_view_;
-  // A claim may have given a later token to a list that the store had rolled back, and its tenure
-  // have committed nothing: then it is the greater number that tells which list is newer.
-  const bool further =
-      row_epoch_ != epoch_ && known_ && known_->id.sequence > row_view_->id.sequence;
-  const bool newer = known_ && (known_->id > row_view_->id || further) && !known_->members.empty();
+  const bool newer = known_ && known_->id > row_view_->id && !known_->members.empty();
   HEDGEROW_PROBE_IF(newer, view_base_newer_than_row);
   if (newer) current_ = known_;
   if (HEDGEROW_MUTANT(forget_members)) current_ = std::make_shared<const view>();

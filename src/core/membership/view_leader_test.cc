@@ -209,7 +209,7 @@ TEST(view_leader, S3_the_claim_tells_whether_the_row_is_of_the_stores_epoch) {
 // The store was rolled back from (4, 9) to (4, 5), and whoever led next only claimed it.
 TEST(view_leader, S3_the_claim_of_a_tenure_that_commits_nothing_makes_an_old_list_no_newer) {
   view_stand s;
-  s.row = ports::view_row{{6, 5}, "e1", view_of({}, {1, 2})->members, {}};
+  s.row = ports::view_row{{6, 5}, "e1", view_of({}, {1, 2})->members, {}, 4};
   s.begin(7, view_of({4, 9}, {1, 2, 3}), "e2");
   s.reply();
   s.reply();
@@ -219,11 +219,14 @@ TEST(view_leader, S3_the_claim_of_a_tenure_that_commits_nothing_makes_an_old_lis
   EXPECT_EQ(s.core.current()->id, (view_id{7, 10}));
 }
 
-// Nothing is lost within an epoch: then the list of the greater token is the newer one.
-TEST(view_leader, S3_a_list_of_the_stores_epoch_is_newer_than_one_of_a_lost_history) {
+// It has the greater number, and yet the other list was written later.
+TEST(view_leader, S3_a_longer_list_of_a_lost_history_is_no_newer) {
   view_stand s;
-  s.row = ports::view_row{{6, 5}, "e2", view_of({}, {1, 2})->members, {}};
+  s.row = ports::view_row{{6, 5}, "e1", view_of({}, {1, 2})->members, {}, 5};
   s.begin(7, view_of({4, 9}, {1, 2, 3}), "e2");
+  s.reply();
+  s.reply();
+  ASSERT_TRUE(s.wake());
   s.reply_all();
   EXPECT_EQ(s.names(), (names{"m1", "m2"}));
   EXPECT_EQ(s.core.current()->id.token, 7U);

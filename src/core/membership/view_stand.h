@@ -25,6 +25,7 @@ inline ports::view_reply execute(std::optional<ports::view_row>& row,
     case ports::view_action::claim:
       applied = !row || row->id.token < request.row.id.token;
       if (!row) row = ports::view_row{{0, 0}, {}, {}, {}};
+      if (applied && row->list_token == 0) row->list_token = row->id.token;
       if (applied) row->id.token = request.row.id.token;
       break;
     case ports::view_action::commit:

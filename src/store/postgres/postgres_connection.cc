@@ -27,7 +27,7 @@ using ports::view_reply;
 constexpr nanoseconds backoff_first = milliseconds(50);
 constexpr nanoseconds backoff_max = seconds(1);
 constexpr int lease_fields = 13;
-constexpr int view_fields = 5;
+constexpr int view_fields = 6;
 
 void replace_all(std::string& text, std::string_view word, std::string_view by) {
   for (auto at = text.find(word); at != text.npos; at = text.find(word, at + by.size()))

@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS hedgerow_view(
   sequence bigint NOT NULL,
   epoch text NOT NULL,
   members text NOT NULL CHECK (CAST(members AS json) IS NOT NULL),
-  removed text NOT NULL CHECK (CAST(removed AS json) IS NOT NULL)
+  removed text NOT NULL CHECK (CAST(removed AS json) IS NOT NULL),
+  list_token bigint NOT NULL
 );
 CREATE TABLE IF NOT EXISTS hedgerow_timeline(
   timeline text NOT NULL PRIMARY KEY,

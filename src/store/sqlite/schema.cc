@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS hedgerow_view(
   sequence INTEGER NOT NULL,
   epoch TEXT NOT NULL,
   members TEXT NOT NULL,
-  removed TEXT NOT NULL
+  removed TEXT NOT NULL,
+  list_token INTEGER NOT NULL
 ) STRICT;
 CREATE VIEW IF NOT EXISTS hedgerow_members AS
   SELECT v.grp AS grp,
@@ -56,16 +57,23 @@ CREATE VIEW IF NOT EXISTS hedgerow_members AS
     FROM hedgerow_view v,
          json_each(CASE WHEN json_valid(v.members) THEN v.members ELSE '[]' END) m;
 INSERT INTO hedgerow_schema(version)
-  SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM hedgerow_schema);
+  SELECT 3 WHERE NOT EXISTS (SELECT 1 FROM hedgerow_schema);
 COMMIT;
 )sql";
 
 // From version 1: adds what it lacks. Whoever comes second finds the condition false.
-constexpr std::string_view upgrade_sql = R"sql(
+constexpr std::string_view upgrade_1_sql = R"sql(
 BEGIN IMMEDIATE;
 ALTER TABLE hedgerow_lease ADD COLUMN machine TEXT NOT NULL DEFAULT '';
 CREATE TABLE IF NOT EXISTS hedgerow_lock(LEASE) STRICT;
 UPDATE hedgerow_schema SET version = 2 WHERE version = 1;
+COMMIT;
+)sql";
+
+constexpr std::string_view upgrade_2_sql = R"sql(
+BEGIN IMMEDIATE;
+ALTER TABLE hedgerow_view ADD COLUMN list_token INTEGER NOT NULL DEFAULT 0;
+UPDATE hedgerow_schema SET version = 3 WHERE version = 2;
 COMMIT;
 )sql";
 
@@ -153,10 +161,13 @@ result<void> ensure_schema(sqlite3* db) {
   if (!missing) return tl::unexpected(missing.error());
   if (!*found || (**found == schema_version && !missing->empty())) {
     if (auto made = run_or_roll_back(db, create_sql); !made) return made;
-  } else if (**found == 1) {
-    // Another process may do the same at this moment: then the column is there already.
-    auto upgraded = run_or_roll_back(db, upgrade_sql);
-    if (!upgraded && version_of(db).value_or(1).value_or(1) == 1) return upgraded;
+  } else {
+    for (auto version = **found; version == 1 || version == 2; ++version) {
+      // Another process may do the same at this moment: then the column is there already.
+      auto upgraded = run_or_roll_back(db, version == 1 ? upgrade_1_sql : upgrade_2_sql);
+      if (!upgraded && version_of(db).value_or(version).value_or(version) == version)
+        return upgraded;
+    }
   }
   if (auto there = check_schema(db); !there) return tl::unexpected(there.error());
   return {};

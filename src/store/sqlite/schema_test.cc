@@ -20,7 +20,7 @@ class sqlite_tables : public testing::Test {
 
 TEST_F(sqlite_tables, of_a_newer_version_are_refused) {
   file_store{file}.read();
-  test_connection(file).query("UPDATE hedgerow_schema SET version = 3");
+  test_connection(file).query("UPDATE hedgerow_schema SET version = version + 1");
   const auto opened = lanes::open(in_file(file));
   ASSERT_FALSE(opened);
   const auto text = opened.error().message();
@@ -41,6 +41,7 @@ TEST_F(sqlite_tables, of_version_1_are_upgraded) {
       << "the store's end may take a moment longer";
   ASSERT_EQ(test_connection(file).query("ALTER TABLE hedgerow_lease DROP COLUMN machine;"
                                         "DROP TABLE hedgerow_lock;"
+                                        "ALTER TABLE hedgerow_view DROP COLUMN list_token;"
                                         "UPDATE hedgerow_schema SET version = 1"),
             "");
   const auto read = read_group(file, "workers");
@@ -48,10 +49,11 @@ TEST_F(sqlite_tables, of_version_1_are_upgraded) {
   EXPECT_NE(read.error().message().find("version 1"), std::string::npos);
   file_store store(file);
   EXPECT_EQ(store.read().row, row);
-  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "2\n");
+  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "3\n");
   test_store lock(store.connections, {row_kind::lock, "workers"});
   EXPECT_EQ(lock.read().row, std::nullopt) << "a lock shares no row with a group";
   EXPECT_TRUE(lock.execute(lease(lease_action::create, store.read().epoch)).applied);
+  EXPECT_EQ(store.read_view().row, std::nullopt);
 }
 
 TEST_F(sqlite_tables, that_are_dropped_are_made_anew_under_another_epoch) {

@@ -66,7 +66,7 @@ TEST_F(sqlite_store_test, opens_a_new_file_in_many_threads_at_once) {
   for (auto& t : threads)
     t.join();
   EXPECT_EQ(errors, std::vector<std::string>(openers));
-  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "2\n");
+  EXPECT_EQ(test_connection(file).query("SELECT version FROM hedgerow_schema"), "3\n");
 }
 
 TEST_F(sqlite_store_test, opens_a_new_file_in_many_processes_at_once) {
