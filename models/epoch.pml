@@ -79,7 +79,8 @@
 #include "claims.h"
 
 #define GREATEST(a, b) ((a) > (b) -> (a) : (b))
-/* Tokens come from the clock: TICK of them in one unit of time, for grants and new rows take time. */
+/* Tokens come from the clock: TICK of them in one unit of time, for grants and new rows take
+   time. */
 #define TICK (GRANTS + DELETES + 1)
 /* LMAX + 2 max_error. */
 #define WAIT (L + 2 * W)
