@@ -54,13 +54,12 @@
    number, rule, the claims that must fail. */
 #define token_restarts 1          /* mutant: R5, tokens_grow */
 #define create_without_cool_off 2 /* mutant: R8, one_leader PROMOTIONS=0 DELETES=1 */
-/* mutant: R8, one_leader CALM=1 PROMOTIONS=0 DELETES=2 GRANTS=3 TIME=6 */
-#define create_takes 8
 #define take_unpinned 3           /* mutant: R9, one_leader */
 #define take_foreign_at_once 4    /* mutant: F11, one_leader acts_in_token_order */
 #define repin_after_expiry 5      /* mutant: F12, one_leader */
 #define renew_unpinned 6          /* mutant, here: R9, one_leader */
 #define wait_after_take 7         /* mutant: F11, one_leader CALM=1 L=3 TIME=6 PROMOTIONS=2 */
+#define create_takes 8 /* mutant: R8, one_leader CALM=1 PROMOTIONS=0 DELETES=2 GRANTS=3 TIME=6 */
 
 /* What must be reachable, or the claims say nothing. */
 #define a_live_lease_is_lost 1      /* probe */
