@@ -359,6 +359,32 @@ std::optional<violation> number_of_another(trace::mode words, detail up_to) {
   return play.end();
 }
 
+// S3. A promotion loses the view with d in it, which b has not heard of either. b takes the lease
+// and reaches the others only then: it must ask them before it commits, or d is forgotten.
+std::optional<violation> known_to_members(trace::mode words, detail up_to) {
+  stage_play play(words, up_to, patient());
+  auto& in = play.in();
+  const auto& rows = in.store().rows();
+  play.separate(1, {0, 2, 3}, 1'000 * second);
+  play.pass(5 * millisecond);
+  const true_time before_d = play.now();
+  const fencing_token first = rows.lease->token;
+  in.start(3, "d");
+  play.until([&] { return in.live_at(2)->node().view()->members.size() == 4; }, play.lease(),
+             "c sees d");
+  for (const std::uint32_t slot : {2U, 3U})
+    in.store().freeze_lease(slot, forever);
+  in.kill(*in.live_at(0));
+  in.store().promote(play.now(), before_d);
+  play.until([&] { return rows.view->id.token > first; }, 4 * play.lease(), "b claims the row");
+  in.network().heal();
+  play.until([&] { return play.leads(1); }, 4 * play.lease(), "b leads");
+  if (!play.failed() && in.live_at(1)->node().view()->find("d") == nullptr)
+    in.core().violated("views", "the new leader has forgotten d, whom c knows");
+  play.pass(play.lease());
+  return play.end();
+}
+
 // The leader hands over and says so; c, cut off from both, still takes it for the leader when a
 // client comes, which has heard of the next one. Its calls must not go back.
 std::optional<violation> past_leader(trace::mode words, detail up_to) {
@@ -406,6 +432,7 @@ const std::vector<schedule>& directed_schedules() {
       {"a release whose answer is late", "R7", release_unanswered},
       {"a row that is created late", "R8", late_creation},
       {"observers that the leader cannot hear", "C1", stale_reports},
+      {"a view that only members know", "S3", known_to_members},
       {"a holder that was removed", "S5", removed_while_it_holds, evicted_while_held},
       {"a token lower than the views'", "R5", lower_token, deposed_by_row},
       {"two lists of one number", "S3", number_of_another, number_on_another_list},

@@ -4,8 +4,9 @@
 // The first two are those of section 8 of the fast tier's reference: two promotions within LMAX and
 // a re-pin; a re-pin by a leader whose lease is over. The others: a take that waits in its driver
 // through a promotion; a release whose answer is late; a row that is created late; reports of
-// observers that are out of the leader's reach; and those that reach a probe which seeds seldom
-// pass. Each must leave every checker content; the mutants of its rules must not.
+// observers that are out of the leader's reach; a view that the store has lost; and those that
+// reach a probe which seeds seldom pass. Each must leave every checker content; the mutants of its
+// rules must not.
 
 #include <optional>
 #include <string_view>
