@@ -2,12 +2,20 @@
 
 #include "sim/world.h"
 
+#include <ostream>
+
 #include <gtest/gtest.h>
 
 #include "sim/directed.h"
 #include "sim/runner.h"
 
 namespace hedgerow::sim {
+
+// The name of its test.
+void PrintTo(const schedule& one, std::ostream* to) {
+  *to << one.name;
+}
+
 namespace {
 
 TEST(run, the_same_seed_gives_the_same_trace_with_and_without_words) {
