@@ -122,6 +122,19 @@ TEST_F(views, a_new_leader_keeps_everybody) {
   EXPECT_TRUE(world_.failure);
 }
 
+// The store is restored to (1, 1), and what (1, 2) had begun is executed only then.
+TEST_F(views, of_a_leader_of_before_that_land_on_restored_rows_bind_nobody) {
+  execute(ports::view_action::claim, row({1, 0}, {}));
+  execute(ports::view_action::commit, row({1, 1}, {named("ann", ann)}));
+  execute(ports::view_action::claim, row({2, 1}, {}));
+  execute(ports::view_action::commit, row({2, 3}, {named("ann", ann)}));
+  before_ = row({1, 1}, {named("ann", ann)});
+  execute(ports::view_action::commit, row({1, 2}, {named("ann", ann), named("bob", bob)}));
+  execute(ports::view_action::claim, row({3, 2}, {}));
+  execute(ports::view_action::commit, row({3, 4}, {named("ann", ann)}));
+  EXPECT_FALSE(world_.failure) << "(2, 3) is the later list, and bob is not in it";
+}
+
 TEST_F(views, what_was_not_committed_must_not_be_seen) {
   checker_.on_seen(0, ann, {{1, 1}, {}, {}});
   EXPECT_TRUE(world_.failure);

@@ -39,6 +39,8 @@ void views_checker::on_committed(const ports::view_row& row,
   if (before && next.id <= before->id)
     world_.violated("views", fmt::format("the row went from {} to {}", describe(before->id),
                                          describe(next.id)));
+  // What a leader of before had begun was executed on rows that had gone back.
+  if (!committed_.empty() && next.id < committed_.rbegin()->first) late_.insert(next.id);
   const auto first = committed_.lower_bound({next.id.token, 0});
   const bool new_tenure = first == committed_.end() || first->first.token != next.id.token;
   const auto [it, fresh] = committed_.emplace(next.id, next);
@@ -66,10 +68,12 @@ bool views_checker::gone_between(const view_id& low, const view_id& high,
   });
 }
 
-// Then nobody may know any more how that list went on. A claim may have given it a later token.
+// Then nobody may know any more how that list went on, or everybody knows of a later one. A claim
+// may have given it a later token.
 bool views_checker::of_lost_history(const view& list) const {
-  return std::any_of(committed_.begin(), committed_.upper_bound(lost_), [&](const auto& c) {
-    return c.first.sequence == list.id.sequence && c.second.members == list.members;
+  return std::any_of(committed_.begin(), committed_.end(), [&](const auto& c) {
+    return (c.first <= lost_ || late_.contains(c.first)) && c.first.sequence == list.id.sequence &&
+           c.second.members == list.members;
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include <hedgerow/member.h>
@@ -44,6 +45,7 @@ class views_checker {
   std::map<view_id, view> committed_;
   std::map<fencing_token, view> claimed_;  // what the row held when this token claimed it
   std::vector<seen_by> seen_;              // by process
+  std::set<view_id> late_;                 // committed when a greater one had been
   view_id lost_;                           // the greatest committed before a history was lost
 };
 
