@@ -247,53 +247,61 @@ void fill(agent& of) {
     sender.say_all(frame_of(request_of(3 * 1024 * 1024, ++id)));
 }
 
-TEST(without_memory, a_leader_ends_with_a_word_and_another_follows) {
-  if (sanitized) GTEST_SKIP() << "a sanitizer's addresses cannot be limited";
+class without_memory : public testing::Test {
+ protected:
+  // Three, whose handlers take their time.
+  void form() {
+    for (const char* name : {"a", "b", "c"})
+      group.start(name, {"--log-level", "warning", "--on-send", "sleep 60"});
+    ASSERT_TRUE(group.wait_formed());
+    leader = group.leader();
+    token = (*leader->latest("leadership"))["token"];
+  }
+  // It is limited, and takes in more than it may.
+  void expect_end(int code) {
+    fill(*leader);
+    EXPECT_EQ(leader->itself().wait_exit(1s), code);
+    ended = steady_clock::now();
+  }
+  void expect_successor() {
+    group.forget(leader->name());
+    ASSERT_TRUE(wait_for([&] { return group.leader() != nullptr; }, 5s));
+    EXPECT_LT(steady_clock::now() - ended, 3s);
+    EXPECT_TRUE(group.wait_formed(5s));
+    EXPECT_GT((*group.leader()->latest("leadership"))["token"], token);
+  }
+
   cluster group{"1s"};
-  for (const char* name : {"a", "b", "c"})
-    group.start(name, {"--log-level", "warning", "--on-send", "sleep 60"});
-  ASSERT_TRUE(group.wait_formed());
-  agent& leader = *group.leader();
-  const std::int64_t token = (*leader.latest("leadership"))["token"];
-  const pid_t pid = leader.itself().pid();
+  agent* leader = nullptr;
+  std::int64_t token = 0;
+  steady_clock::time_point ended;
+};
+
+TEST_F(without_memory, a_leader_ends_with_a_word_and_another_follows) {
+  if (sanitized) GTEST_SKIP() << "a sanitizer's addresses cannot be limited";
+  ASSERT_NO_FATAL_FAILURE(form());
+  const pid_t pid = leader->itself().pid();
   rlimit now{};
   ASSERT_EQ(prlimit(pid, RLIMIT_AS, nullptr, &now), 0);
   now.rlim_cur = address_space(pid) + 16 * 1024 * 1024;
   ASSERT_EQ(prlimit(pid, RLIMIT_AS, &now, nullptr), 0);
 
-  fill(leader);
-  EXPECT_EQ(leader.itself().wait_exit(1s), 1);
-  const auto ended = steady_clock::now();
-  leader.itself().finish_reading();
-  EXPECT_NE(leader.itself().err().find("hedgerow: out of memory"), std::string::npos)
-      << leader.itself().err();
-  group.forget(leader.name());
-  ASSERT_TRUE(wait_for([&] { return group.leader() != nullptr; }, 5s));
-  EXPECT_LT(steady_clock::now() - ended, 3s);
-  EXPECT_TRUE(group.wait_formed(5s));
-  EXPECT_GT((*group.leader()->latest("leadership"))["token"], token);
+  expect_end(1);
+  leader->itself().finish_reading();
+  EXPECT_NE(leader->itself().err().find("hedgerow: out of memory"), std::string::npos)
+      << leader->itself().err();
+  expect_successor();
 }
 
 // As MemoryMax= of systemd, or a pod's limit: the kernel ends it without a word.
-TEST(without_memory, of_a_control_group_a_leader_is_killed_and_another_follows) {
+TEST_F(without_memory, of_a_control_group_a_leader_is_killed_and_another_follows) {
   const control_group memory{"memory"};
   if (!memory.why_not().empty()) GTEST_SKIP() << memory.why_not();
-  cluster group{"1s"};
-  for (const char* name : {"a", "b", "c"})
-    group.start(name, {"--log-level", "warning", "--on-send", "sleep 60"});
-  ASSERT_TRUE(group.wait_formed());
-  agent& leader = *group.leader();
-  const std::int64_t token = (*leader.latest("leadership"))["token"];
+  ASSERT_NO_FATAL_FAILURE(form());
   ASSERT_TRUE(memory.limit(std::to_string(64 * 1024 * 1024)));
-  ASSERT_TRUE(memory.take_in(leader.itself().pid()));
-  fill(leader);
-  EXPECT_EQ(leader.itself().wait_exit(1s), 128 + SIGKILL);
-  const auto ended = steady_clock::now();
-  group.forget(leader.name());
-  ASSERT_TRUE(wait_for([&] { return group.leader() != nullptr; }, 5s));
-  EXPECT_LT(steady_clock::now() - ended, 3s);
-  EXPECT_TRUE(group.wait_formed(5s));
-  EXPECT_GT((*group.leader()->latest("leadership"))["token"], token);
+  ASSERT_TRUE(memory.take_in(leader->itself().pid()));
+  expect_end(128 + SIGKILL);
+  expect_successor();
 }
 
 class last_descriptor : public testing::Test {
