@@ -3,7 +3,7 @@
    A promotion makes the standby's older row the store's, under another epoch: every commit since
    the standby last copied the row is lost, acknowledged or not. The old primary commits nothing
    any more (two that both take writes are not covered by anything). An administrator may
-   delete the row, once.
+   delete the row.
 
    Unlike in lease.pml, time and tokens are numbers that count up to a limit: whether a token that
    a clock has made is greater than one that was lost, only numbers can show. What lease.pml shows

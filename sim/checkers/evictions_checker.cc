@@ -109,8 +109,8 @@ std::string evictions_checker::judge(std::uint32_t leader, const ports::view_req
   return healthy(leader, *base, subject, window_start) ? text("it was healthy") : "";
 }
 
-// C5. All members but those that join live, and at most half of them can have been heard. A leader
-// that stood back before may go on without the others.
+// C5. All live, and of the members, who joins is none yet, at most half can have been heard. A
+// leader that stood back before may go on without the others.
 bool evictions_checker::in_minority(std::uint32_t leader, const view& v, true_time since) const {
   // Where somebody crashed, a kernel answered.
   if (stood_back_.contains(leader) || crash_seen_ >= since) return false;
