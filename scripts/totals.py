@@ -5,8 +5,9 @@ Usage: totals.py [--parts] JUNIT...
 
 --parts first prints a line for each file, under the name of the folder that it lies in, with how
 long its part took. A skipped test is neither passed nor failed; it is named in a line of its own,
-with GoogleTest's reason, and counted in the line before the last. Exits with 1 if anything failed
-or nothing passed.
+with GoogleTest's reason, and counted in the line before the last. Behind the name of a failed test
+stands what it said, shortened: its own place in a log may be long gone. Exits with 1 if anything
+failed or nothing passed.
 """
 
 import argparse
@@ -15,11 +16,24 @@ import sys
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
+# Of a failed test's words: characters of a line, lines at the end, and lines of this many failures.
+WIDTH, LAST, FAILURES, BEHIND = 400, 30, 5, 12
+
 
 def reason(case: xml.Element) -> str:
     """What GTEST_SKIP() was given, behind a colon; empty for another kind of test."""
     told = re.search(r": Skipped\n(.+)", case.findtext("system-out") or "")
     return f": {told[1]}" if told else ""
+
+
+def words(case: xml.Element) -> list[str]:
+    """What a failed test said: from each failure of GoogleTest a few lines, and the last ones."""
+    lines = [line[:WIDTH] for line in (case.findtext("system-out") or "").splitlines()]
+    kept = set(range(max(0, len(lines) - LAST), len(lines)))
+    failures = [at for at, line in enumerate(lines) if line.endswith(": Failure")][:FAILURES]
+    for at in failures:
+        kept.update(range(at, min(at + BEHIND, len(lines))))
+    return [f"    {lines[at]}" for at in sorted(kept)]
 
 
 def count(file: str) -> tuple[int, int, int, list[str]]:
@@ -33,7 +47,7 @@ def count(file: str) -> tuple[int, int, int, list[str]]:
             lines.append(f"skipped: {case.get('name')}{reason(case)}")
             left_out += 1
         else:
-            lines.append(f"failed: {case.get('name')} ({file})")
+            lines += [f"failed: {case.get('name')} ({file})", *words(case)]
             failed += 1
     return passed, failed, left_out, lines
 
