@@ -68,8 +68,9 @@ void client::take(const event& e) {
 void client::wake_at(boot_time at) {
   ++wake_generation_;
   if (at == boot_time::never()) return;
-  const auto late = draw_delay(random_, in_.with.timer);
-  const true_time t = std::max(in_.clocks.when_boot(slot, at), in_.world.now) + late.length;
+  const auto late = draw_timer(random_, in_.with.timer, in_.with.timer_early);
+  const true_time t =
+      std::max(in_.clocks.when_boot(slot, at) + late.length, in_.world.now + microsecond);
   if (late.spiked) in_.all.disturb(id, t);
   in_.world.plan(t, event_kind::wake, id, wake_generation_);
 }

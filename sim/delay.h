@@ -21,4 +21,12 @@ inline drawn_delay draw_delay(base::random& r, const delay_range& range) {
   return {r.between(range.least, range.most), false};
 }
 
+// How late a timer rings; below 0: early, as ports/timers.h allows. Often by all of its resolution:
+// an engine then waits again for the very instant that it had asked for.
+inline drawn_delay draw_timer(base::random& r, const delay_range& range, std::int64_t early) {
+  constexpr true_time resolution = millisecond;
+  if (!chance_ppm(r, early)) return draw_delay(r, range);
+  return {r.chance(0.5) ? -resolution : -r.between(0, resolution), false};
+}
+
 }  // namespace hedgerow::sim

@@ -133,11 +133,12 @@ void lock_client::wake_at(boot_time at) {
     wake_wanted_ = forever;
     return;
   }
-  const auto late = draw_delay(random_, in_.with.timer);
+  const auto late = draw_timer(random_, in_.with.timer, in_.with.timer_early);
   // What the margin is for is half of it; the rest is for clocks that drift.
   if (late.length > in_.with.node.lease.margin().count() * microsecond / 2)
     in_.checker.on_late(me_);
-  wake_wanted_ = std::max(in_.clocks.when_boot(of_.slot, at), in_.world.now) + late.length;
+  wake_wanted_ =
+      std::max(in_.clocks.when_boot(of_.slot, at) + late.length, in_.world.now + microsecond);
   if (wake_planned_ <= wake_wanted_) return;
   wake_planned_ = wake_wanted_;
   in_.world.plan(wake_planned_, event_kind::lock_wake, of_.id, index_, ++wake_generation_);

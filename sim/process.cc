@@ -157,14 +157,14 @@ void process::wake_at(boot_time at) {
     wake_wanted_ = forever;
     return;
   }
-  const auto late = draw_delay(random_, in_.with.timer);
-  true_time t = std::max(in_.clocks.when_boot(slot, at), in_.world.now) + late.length;
+  const auto late = draw_timer(random_, in_.with.timer, in_.with.timer_early);
+  const true_time t =
+      std::max(in_.clocks.when_boot(slot, at) + late.length, in_.world.now + microsecond);
   if (late.length > in_.with.node.membership.probe_period.count() / 2) {
     in_.world.tally.hit(fault::timer_late);
     in_.all.disturb(id, t);
-  } else if (chance_ppm(random_, in_.with.timer_early)) {
+  } else if (late.length < 0) {
     in_.world.tally.hit(fault::timer_early);
-    t = std::max(in_.world.now + microsecond, t - random_.between(0, millisecond));
   }
   wake_wanted_ = t;
   if (wake_planned_ <= t) return;

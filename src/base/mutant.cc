@@ -52,6 +52,7 @@ std::string_view to_string(mutant value) {
       "resend_unknown",
       "retried_is_not_executed",
       "broadcast_misses_one",
+      "early_alarm_is_lost",
       "stream_without_lease",
       "stream_window_ignored",
       "stream_acknowledges_arrival",

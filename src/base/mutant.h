@@ -56,6 +56,8 @@ enum class mutant : std::uint8_t {
   resend_unknown,           // DESIGN 6: a call whose outcome is unknown is sent again
   retried_is_not_executed,  // DESIGN 6: what was turned away once passes for not executed for good
   broadcast_misses_one,     // DESIGN 6: a member without a result
+  // The loop
+  early_alarm_is_lost,  // ports/timers.h: an alarm that rang a little early is not set again
   // Streams
   stream_without_lease,         // R1: taken, and handed on, without asking R1
   stream_window_ignored,        // DESIGN 6: a sender goes on beyond its window

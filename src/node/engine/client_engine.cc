@@ -31,6 +31,7 @@ client_engine::client_engine(ports_in_use ports, client_listener& owner, stream_
           {{}, payload_bytes_max, limits::stream_windows_max}, ports.transport, links_, streams,
           [] { return core::streams::authority{}; },
           [this](ports::connection_id id) { give_up(id); }),
+      alarm_(ports.timers),
       view_(std::make_shared<const hedgerow::view>()) {}
 
 template <class Event>
@@ -51,8 +52,7 @@ void client_engine::turn(Event event) {
   drain();
   const boot_time due = std::min(std::min(calls_.next_wake(), streams_.next_wake()), feed_retry_);
   const boot_time at = std::max(due, now_.boot + milliseconds{1});
-  if (at != armed_) ports_.timers.wake_at(at);
-  armed_ = at;
+  alarm_.set(at);
   in_turn_ = false;
 }
 
@@ -92,7 +92,7 @@ void client_engine::start() {
 }
 
 void client_engine::on_wake() {
-  turn([] {});
+  turn([this] { alarm_.rang(); });
 }
 
 void client_engine::offer(const std::vector<std::string>& addresses) {

@@ -12,6 +12,7 @@
 #include <hedgerow/message.h>
 
 #include "core/messaging/calls.h"
+#include "node/engine/alarm.h"
 #include "node/engine/links.h"
 #include "node/engine/stream_desk.h"
 #include "ports/clock.h"
@@ -99,7 +100,7 @@ class client_engine final : public ports::transport_listener, public stream_user
   reading now_;
   bool in_turn_ = false;
   bool stopped_ = false;
-  boot_time armed_ = boot_time::never();
+  alarm alarm_;
   ports::connection_id feed_ = 0;  // being dialled, or open
   bool feed_open_ = false;
   bool feed_told_ = false;  // something came over it

@@ -19,7 +19,7 @@ void engine::start() {
   state_->turn([&] { state_->start(); });
 }
 void engine::on_wake() {
-  state_->turn([] {});
+  state_->turn([this] { state_->on_wake(); });
 }
 void engine::stop() {
   state_->turn([&] { state_->stop(); });
@@ -98,6 +98,7 @@ engine::state::state(options with, ports_in_use ports, listener& owner, stream_l
       ports_(ports),
       owner_(owner),
       random_(options_.seed),
+      alarm_(ports.timers),
       lease_(options_.lease,
              {options_.self.name,
               {},
@@ -141,17 +142,19 @@ void engine::state::begin_turn() {
   in_turn_ = true;
   now_ = ports_.clock.now();
   // D3: a loop that wakes this late was not running; what it has not heard proves nothing.
-  if (armed_ != boot_time::never() && now_.boot - armed_ > options_.membership.probe_period) {
+  if (alarm_.at() != boot_time::never() &&
+      now_.boot - alarm_.at() > options_.membership.probe_period) {
     HEDGEROW_PROBE(engine_stood_still);
     say(severity::warning, "this process stood still for " +
-                               std::to_string((now_.boot - armed_).count() / 1'000'000) + " ms");
+                               std::to_string((now_.boot - alarm_.at()).count() / 1'000'000) +
+                               " ms");
     observer_.on_pause(now_.boot);
     view_leader_.on_pause(now_.boot);
   }
   view_leader_.allow(now_.boot, lease_.may_act(now_.truth));
   streams_.set_acting(now_.boot, acting_token());
   // R10: whatever the event is, a loss that is due comes first.
-  if (now_.boot >= armed_) {
+  if (now_.boot >= alarm_.at()) {
     lease_.tick(now_, lease_effects_);
     drain();
   }
@@ -208,8 +211,7 @@ void engine::state::end_turn() {
   if (told || stopping_ == stopping::leaving) at = next_wake();
   if (stopping_ == stopping::stopped) at = boot_time::never();
   at = std::max(at, now_.boot + milliseconds{1});
-  if (at != armed_) ports_.timers.wake_at(at);
-  armed_ = at;
+  alarm_.set(at);
   in_turn_ = false;
 }
 

@@ -30,7 +30,8 @@ lock_engine::lock_engine(lock_options with, lock_ports ports, lock_listener& own
       owner_(owner),
       incarnation_(incarnation_of(options_.seed)),
       lease_(options_.lease, {options_.holder, incarnation_, {}, std::string(ports.clock.scale())},
-             base::mix(options_.seed)) {}
+             base::mix(options_.seed)),
+      alarm_(ports.timers) {}
 
 void lock_engine::say(severity level, const std::string& text) const {
   if (ports_.log.wants(level)) ports_.log.write(level, "lock " + options_.name + ": " + text);
@@ -46,7 +47,7 @@ void lock_engine::turn(Event event) {
   }
   in_turn_ = true;
   now_ = ports_.clock.now();
-  if (now_.boot >= armed_) {
+  if (now_.boot >= alarm_.at()) {
     lease_.tick(now_, effects_);
     drain();
   }
@@ -64,8 +65,7 @@ void lock_engine::end_turn() {
     follow_stage();
   }
   const boot_time at = std::max(next_wake(), now_.boot + milliseconds{1});
-  if (at != armed_) ports_.timers.wake_at(at);
-  armed_ = at;
+  alarm_.set(at);
   in_turn_ = false;
 }
 
@@ -212,7 +212,7 @@ void lock_engine::look() {
 }
 
 void lock_engine::on_wake() {
-  turn([] {});
+  turn([this] { alarm_.rang(); });
 }
 
 void lock_engine::on_lease_reply(ports::request_id id, const ports::lease_reply& reply) {

@@ -12,6 +12,7 @@
 #include <hedgerow/leadership.h>
 
 #include "core/lease/lease.h"
+#include "node/engine/alarm.h"
 #include "node/engine/leadership_cell.h"
 #include "ports/clock.h"
 #include "ports/log.h"
@@ -125,7 +126,7 @@ class lock_engine final : public ports::store_listener {
 
   reading now_;
   bool in_turn_ = false;
-  boot_time armed_ = boot_time::never();
+  alarm alarm_;
 
   stage stage_ = stage::free;
   boot_time began_;                          // of the acquire

@@ -20,6 +20,7 @@
 #include "core/membership/view_leader.h"
 #include "core/messaging/calls.h"
 #include "core/messaging/inbox.h"
+#include "node/engine/alarm.h"
 #include "node/engine/engine.h"
 #include "node/engine/links.h"
 
@@ -43,6 +44,7 @@ class engine::state {
 
   void start();
   void stop();
+  void on_wake() { alarm_.rang(); }
   void send(call_id id, bytes payload, boot_time deadline);
   void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
   void on_lease_reply(ports::request_id id, const ports::lease_reply& reply);
@@ -183,7 +185,7 @@ class engine::state {
 
   reading now_;
   bool in_turn_ = false;
-  boot_time armed_ = boot_time::never();
+  alarm alarm_;
 
   core::lease lease_;
   core::observer observer_;
