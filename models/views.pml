@@ -8,13 +8,13 @@
    removed, or nothing; so a member that is missing in a later list without being removed was lost.
    The store may be rolled back to an older row under another epoch, as in epoch.pml. The answer to
    a claim tells the store's epoch: a tenure knows it before it chooses where to start from.
-   `base_before_epoch` trusts what the lease heard before. */
+   `base_before_epoch` trusts what the lease heard before. A claim leaves to the list the token under
+   which it was committed; `judge_by_row` takes the row's. */
 
 /* run: TENURES=3 COMMITS=3 ROLLBACKS=0 */
-/* run: TENURES=2 COMMITS=2 ROLLBACKS=1 */
+/* run: TENURES=3 COMMITS=2 ROLLBACKS=1 */
 /* run --full: TENURES=2 COMMITS=3 ROLLBACKS=1 */
-/* run --full: TENURES=3 COMMITS=5 ROLLBACKS=1 */
-/* run --full: TENURES=3 COMMITS=4 ROLLBACKS=2 */
+/* run --full: CALM=1 TENURES=3 COMMITS=3 ROLLBACKS=2 */
 
 /* Sizes: how many tenures, statements that commit, and rollbacks there are at most. Two nodes may
    lead; a third member only follows. */
@@ -26,6 +26,10 @@
 #endif
 #ifndef ROLLBACKS
 #define ROLLBACKS 0
+#endif
+/* 1: every statement is executed at once, and its answer comes. */
+#ifndef CALM
+#define CALM 0
 #endif
 
 /* Planted faults, each named as in src/base/mutant.h unless it is marked `here`. The columns:
@@ -40,6 +44,7 @@
 #define believe_the_id 8 /* mutant, here: S3, published_is_committed COMMITS=2 ROLLBACKS=1 */
 #define skip_gathering 9         /* mutant, here: S3, nobody_lost COMMITS=2 ROLLBACKS=1 */
 #define base_before_epoch 10     /* mutant, here: S3, nobody_lost COMMITS=2 ROLLBACKS=1 */
+#define judge_by_row 11 /* mutant, here: S3, nobody_lost CALM=1 TENURES=3 COMMITS=2 ROLLBACKS=1 */
 
 /* What must be reachable, or the claims say nothing. */
 #define third_tenure_publishes 1    /* probe: TENURES=3 */
@@ -87,8 +92,10 @@ typedef view {
 
 /* The row, and an older one to which it may be rolled back. */
 view row;
+byte row_list_token;            /* under which its list was committed; a claim leaves it alone */
 byte row_epoch;
 view backup;
+byte backup_list_token;
 byte backup_epoch;
 byte epoch;
 byte commits;
@@ -169,7 +176,7 @@ end:
   :: atomic { /* and ends, wherever it is; what is at the store stays there, or not */
        token != 0 && (tokens < TENURES || asks != IDLE) ->
        if
-       :: asks != IDLE && late == IDLE ->
+       :: !CALM && asks != IDLE && late == IDLE ->
             d_step {
               late = asks;
               late_token = asks_token;
@@ -245,14 +252,14 @@ end:
        hear()
      }
   :: d_step { /* executed, and the answer is lost */
-       asks != IDLE ->
+       !CALM && asks != IDLE ->
        execute();
        landed = false;
        doubt();
        clear_asks()
      }
   :: atomic { /* executed later, perhaps */
-       asks != IDLE ->
+       !CALM && asks != IDLE ->
        if
        :: late == IDLE ->
             d_step {
@@ -322,6 +329,7 @@ end:
   :: d_step {
        epoch < ROLLBACKS ->
        SET(backup, row);
+       backup_list_token = row_list_token;
        backup_epoch = row_epoch
      }
   :: d_step {
@@ -329,6 +337,7 @@ end:
        probe(published_view_is_rolled_back, OLDER(backup, newest) && !OLDER(row, newest));
        epoch++;
        SET(row, backup);
+       row_list_token = backup_list_token;
        row_epoch = backup_epoch;
        printf("store: a promotion, the row is (%d, %d)\n", row.token, row.sequence)
      }

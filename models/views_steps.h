@@ -71,6 +71,11 @@ inline committed() {
   fresh = true
 }
 
+/* A claim overwrites the row's token, which then says no more how new the list is. */
+#define LIST_TOKEN \
+  (PLANTED != judge_by_row -> row_list_token : \
+   (has_first && row.token == token -> first.token : row.token))
+
 /* What a read says, a claim, or a commit that did not apply. */
 inline see_row() {
   row_known = true;
@@ -78,8 +83,7 @@ inline see_row() {
   seen_sequence = row.sequence;
   if
   :: phase == READING ->
-       /* A claim overwrites the token, which says how new the row was. */
-       seen.token = (has_first && row.token == token -> first.token : row.token);
+       seen.token = LIST_TOKEN;
        seen.sequence = row.sequence;
        seen.list = row.list;
        if
@@ -160,6 +164,7 @@ inline submit_commit() {
 #define COMMIT_ROW(it, its_epoch) \
   claim(row_goes_forward, OLDER(row, it)); \
   SET(row, it); \
+  row_list_token = it.token; \
   row_epoch = its_epoch; \
   WATCH(it, true); \
   printf("store: (%d, %d) is committed\n", row.token, row.sequence)
