@@ -4,7 +4,7 @@
 
 namespace hedgerow::system_test {
 
-const std::vector<event>& agent::events() {
+const std::deque<event>& agent::events() {
   for (line& fresh : process_.lines(events_.size()))
     events_.push_back({fresh.at, json::parse(fresh.text)});
   return events_;

@@ -1,6 +1,7 @@
 #pragma once
 // A process that tells events: `hedgerow agent --json` or `hedgerow watch --json`.
 
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ struct event {
   json body;
 };
 
-// For the test's thread only.
+// For the test's thread only. Pointers to events, and into them, stay good as long as the agent.
 class agent {
  public:
   using condition = std::function<bool(const json&)>;
@@ -28,7 +29,7 @@ class agent {
   const std::string& name() const { return name_; }
   process& itself() { return process_; }
 
-  const std::vector<event>& events();
+  const std::deque<event>& events();
   std::size_t count() { return events().size(); }
 
   // The first event of this kind, from the one with number `from`, for which `holds`; null if none.
@@ -53,7 +54,7 @@ class agent {
  private:
   std::string name_;
   process process_;
-  std::vector<event> events_;
+  std::deque<event> events_;  // grows without moving what is in it
 };
 
 }  // namespace hedgerow::system_test
