@@ -8,8 +8,8 @@
    removed, or nothing; so a member that is missing in a later list without being removed was lost.
    The store may be rolled back to an older row under another epoch, as in epoch.pml. The answer to
    a claim tells the store's epoch: a tenure knows it before it chooses where to start from.
-   `base_before_epoch` trusts what the lease heard before. A claim leaves to the list the token under
-   which it was committed; `judge_by_row` takes the row's. */
+   `base_before_epoch` trusts what the lease heard before. A claim leaves to the list the token
+   under which it was committed; `judge_by_row` takes the row's. */
 
 /* run: TENURES=3 COMMITS=3 ROLLBACKS=0 */
 /* run: TENURES=3 COMMITS=2 ROLLBACKS=1 */

@@ -32,6 +32,9 @@ TEST = re.compile(r"^\s*(?:TYPED_)?TEST(?:_[FP])?\(", re.MULTILINE)
 SLEEP = re.compile(r"\bsleep_(?:for|until)\s*\(|\b(?:u|nano)sleep\s*\(|::sleep\s*\(|\bsleep\s*\(\d")
 CANNOT_FAIL = re.compile(r"\b(?:EXPECT|ASSERT)_(?:TRUE\(true|FALSE\(false)\)|\bDISABLED_\w+")
 
+# Until C++23 nothing keeps what view() returns, and a node drops it when it accepts the next view.
+DROPPED_VIEW = re.compile(r"\bfor \([^;{}\n]*[^:]:[^:;{}][^;{}\n]*\bview\(\)->")
+
 SCOPE = re.compile(r"\b(?:namespace|class|struct|union|enum|extern)\b")
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\\n|\\.)*", re.MULTILINE)
 
@@ -102,6 +105,13 @@ def check_leftovers(path: Path, text: str):
             yield Finding(path, line_of(text, match.start()), f"{what} {match.group(0)!r}", instead)
 
 
+def check_loops(path: Path, text: str):
+    code = blank(text)
+    for match in DROPPED_VIEW.finditer(code):
+        yield Finding(path, line_of(code, match.start()), "loop over a view that nobody holds",
+                      "keep what view() returns in a variable")
+
+
 def check_tests(path: Path, text: str):
     code = blank(text)
     if not TEST.search(code):
@@ -130,6 +140,8 @@ def check_text(path: Path, text: str):
     unlimited = path.suffix in UNLIMITED or path.name in UNLIMITED_NAMES
     if not unlimited or path.name == "CMakeLists.txt":
         yield from check_sizes(path, text)
+    if is_code(path):
+        yield from check_loops(path, text)
     if path.name.endswith("_test.cc"):
         yield from check_tests(path, text)
 
@@ -179,6 +191,10 @@ PLANTED = {
     "sleep()": ("src/base/x_test.cc", "TEST(a, b) { ::sleep(n); }\n", "sleeps"),
     "a method named sleep": ("src/base/x_test.cc", "TEST(a, b) { node.sleep(n); sleep(n); }\n", ""),
     "sleep in a comment": ("src/base/x_test.cc", "TEST(a, b) { f(); }  // no sleep(1)\n", ""),
+    "view of a loop": ("src/base/x.cc", "for (const auto& m : a.b()->view()->members)\n  f(m);\n",
+                       "nobody holds"),
+    "view that is held": ("src/base/x.cc",
+                          "for (const auto& m : seen->members)\n  f(a->view()->id);\n", ""),
     "idle test": ("src/base/x_test.cc", "TEST(a, b) { EXPECT_TRUE(true); }\n", "cannot fail"),
     "switched-off test": ("src/base/x_test.cc", "TEST(a, DISABLED_b) { f(); }\n", "cannot fail"),
     "vague file": ("src/base/string_utils.h", "int x;\n", "'utils'"),

@@ -105,7 +105,8 @@ void client::work() {
     return;
   }
   std::vector<incarnation> asked;
-  for (const auto& m : engine_->view()->members)
+  const view_ptr seen = engine_->view();
+  for (const auto& m : seen->members)
     asked.push_back(m.incarnation);
   const auto call = in_.calls.begin(id, message::request_kind::broadcast, until, std::move(asked));
   engine_->broadcast(call, make_bytes(calls_checker::payload_of(call)), deadline);

@@ -45,7 +45,8 @@ void workload::broadcast(process& from, true_time patience) {
   const boot_time deadline = world_.clocks().boot_at(from.slot, k.now) + nanoseconds{patience};
   const bool skip_self = random_.chance(0.5);
   std::vector<incarnation> asked;
-  for (const auto& m : from.node().view()->members) {
+  const view_ptr seen = from.node().view();
+  for (const auto& m : seen->members) {
     if (!skip_self || m.incarnation != from.node().incarnation()) asked.push_back(m.incarnation);
   }
   const auto call =

@@ -84,7 +84,7 @@ struct view {
   bool operator==(const view&) const = default;
 };
 
-using view_ptr = std::shared_ptr<const view>;
+using view_ptr = std::shared_ptr<const view>;  // hold it while it is read: nodes drop old ones
 
 // From one view that a subscriber saw to the next that it sees; views in between may be skipped.
 struct view_change {

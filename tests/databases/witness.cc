@@ -31,7 +31,8 @@ std::unique_ptr<node> start_node(options with) {
 
 std::vector<std::string> members_of(const node& one) {
   std::vector<std::string> names;
-  for (const member& each : one.view()->members) {
+  const view_ptr seen = one.view();  // held: the node may go on to the next one
+  for (const member& each : seen->members) {
     if (each.state == member_state::up) names.push_back(each.name);
   }
   std::sort(names.begin(), names.end());
