@@ -225,6 +225,23 @@ void evidence::find_joiners(boot_time now, findings& found) const {
   }
 }
 
+// Whoever says join is in the view until its patience is over: a stranger's invented members must
+// not cost the group its leader.
+bool evidence::has_voice(const member& m) {
+  return m.state != member_state::joining;
+}
+
+bool evidence::hears_most(boot_time now) const {
+  std::size_t voices = 0;
+  std::size_t fresh_voices = 0;
+  for (const auto& m : view_->members) {
+    if (!has_voice(m)) continue;
+    ++voices;
+    if (fresh(now, m.incarnation)) ++fresh_voices;
+  }
+  return 2 * fresh_voices > voices;
+}
+
 // C5. Where somebody crashed, or is about to be found so, a kernel has answered, and the leader is
 // not cut off; unless that kernel is its own, which answers without a network. Then it says
 // something of the members on that machine alone.
@@ -245,9 +262,7 @@ bool evidence::in_minority(boot_time now, const findings& found) const {
   std::size_t members = 0;
   std::size_t hears = 0;
   for (const auto& m : view_->members) {
-    // Whoever says join is in the view until its patience is over: a stranger's invented members
-    // must not cost the group its leader.
-    if (m.state == member_state::joining || refused.contains(m.incarnation)) continue;
+    if (!has_voice(m) || refused.contains(m.incarnation)) continue;
     ++members;
     if (heard(now, m.incarnation) || (!refused.empty() && beside(m))) ++hears;
   }
@@ -347,11 +362,8 @@ void evidence::choose_helpers(boot_time now, std::uint32_t subject, record& r) {
 evidence::findings evidence::judge(boot_time now) {
   findings found;
   if (!view_) return found;
-  std::size_t fresh_members = 0;
-  for (const auto& m : view_->members)
-    fresh_members += fresh(now, m.incarnation) ? 1U : 0U;
   // The leave to condemn is for those that were silent then, not for a later cut.
-  if (2 * fresh_members > view_->members.size()) may_condemn_ = false;
+  if (hears_most(now)) may_condemn_ = false;
   find_certain(now, found);
   find_joiners(now, found);
   if (!may_condemn_ && !HEDGEROW_MUTANT(no_stand_down) && in_minority(now, found)) {

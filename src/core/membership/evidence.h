@@ -85,6 +85,9 @@ class evidence {
   void find_silent(boot_time now, findings& found);
   void find_doubtful(boot_time now, const std::vector<std::uint32_t>& doubtful, findings& found);
   void choose_helpers(boot_time now, std::uint32_t subject, record& r);
+  // Of whom C5 counts how many this leader hears.
+  static bool has_voice(const member& m);
+  bool hears_most(boot_time now) const;
   bool in_minority(boot_time now, const findings& found) const;
   std::size_t guard_room(boot_time now);
 

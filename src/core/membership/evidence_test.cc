@@ -314,6 +314,17 @@ TEST(evidence, C5_who_was_elected_again_may_condemn_but_not_in_a_later_cut) {
   c.one.judge(c.now);
   EXPECT_EQ(c.gone(removal_reason::silent), (numbers{2, 3, 4}));
 
+  // Who knocks is heard, and has no voice: neither in what makes a minority nor in what ends it.
+  court knocked(4, true);
+  for (std::uint64_t i = 5; i <= 9; ++i)
+    knocked.members.members.push_back(member_of(i, member_state::joining));
+  knocked.watch();
+  knocked.now = knocked.now + 3s;
+  for (int i = 0; i < 5; ++i) {
+    knocked.round({2, 3, 4}, {2, 3, 4});
+    EXPECT_FALSE(knocked.stands_back()) << i;
+  }
+
   court healed(4, true);
   healed.settle();
   healed.fall_silent({2, 3, 4});
