@@ -105,6 +105,17 @@ class views : public testing::Test {
     checker_.on_executed(q, before_, r);
     if (action == ports::view_action::commit) before_ = what;
   }
+  // (1, 1) is lost, (2, 1) begins without it, and then (1, 1) is there again, and claimed.
+  void restore() {
+    const auto first = row({1, 1}, {named("ann", ann), named("bob", bob)});
+    execute(ports::view_action::claim, row({1, 0}, {}));
+    execute(ports::view_action::commit, first);
+    before_.reset();
+    execute(ports::view_action::claim, row({2, 0}, {}));
+    execute(ports::view_action::commit, row({2, 1}, {named("ann", ann)}));
+    before_ = first;
+    execute(ports::view_action::claim, row({3, 1}, {}));
+  }
 
   kernel world_;
   views_checker checker_{world_};
@@ -133,6 +144,18 @@ TEST_F(views, of_a_leader_of_before_that_land_on_restored_rows_bind_nobody) {
   execute(ports::view_action::claim, row({3, 2}, {}));
   execute(ports::view_action::commit, row({3, 4}, {named("ann", ann)}));
   EXPECT_FALSE(world_.failure) << "(2, 3) is the later list, and bob is not in it";
+}
+
+TEST_F(views, may_go_on_from_a_later_list_than_a_restored_row_has) {
+  restore();
+  execute(ports::view_action::commit, row({3, 2}, {named("ann", ann)}));
+  EXPECT_FALSE(world_.failure) << "bob is not in (2, 1)";
+}
+
+TEST_F(views, go_on_from_one_of_the_lists) {
+  restore();
+  execute(ports::view_action::commit, row({3, 2}, {named("bob", bob)}));
+  EXPECT_TRUE(world_.failure) << "ann is in both";
 }
 
 TEST_F(views, what_was_not_committed_must_not_be_seen) {

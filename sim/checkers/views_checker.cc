@@ -23,7 +23,7 @@ void views_checker::on_executed(const ports::view_request& request,
 
 void views_checker::on_claimed(fencing_token token, const std::optional<ports::view_row>& before) {
   view held;
-  if (before) held = {before->id, before->members, before->removed};
+  if (before) held = {before->list_id(), before->members, before->removed};
   const auto it = claimed_.find(token);
   // After a promotion the same leader may have to claim again.
   if (it == claimed_.end()) {
@@ -77,6 +77,20 @@ bool views_checker::of_lost_history(const view& list) const {
   });
 }
 
+// From a view that is later than the row's list, and that members may have told of: after one
+// history was given up for another, which was given up for a copy of the first. Its own first was
+// judged when it was committed.
+bool views_checker::goes_on_from_later(const view& list, const view& first) const {
+  return std::any_of(
+      committed_.upper_bound(list.id), committed_.lower_bound(first.id), [&](const auto& c) {
+        return std::all_of(c.second.members.begin(), c.second.members.end(), [&](const member& m) {
+          return first.find(m.incarnation) != nullptr ||
+                 gone_between(c.first, first.id, m.incarnation) ||
+                 first.removal_of(m.incarnation) != nullptr;
+        });
+      });
+}
+
 void views_checker::check_first(const view& first) {
   const auto claimed = claimed_.find(first.id.token);
   if (claimed == claimed_.end()) {
@@ -90,7 +104,7 @@ void views_checker::check_first(const view& first) {
     const removal* gone = first.removal_of(m.incarnation);
     const bool replaced =
         heir != nullptr && gone != nullptr && gone->reason == removal_reason::replaced;
-    if (of_lost_history(before)) continue;
+    if (of_lost_history(before) || goes_on_from_later(before, first)) continue;
     // A store that forgets commits may have handed over a view older than one that is known.
     if (replaced || gone_between(before.id, first.id, m.incarnation)) continue;
     world_.violated("views", fmt::format("the new leader lost {}: from {} to {}", m.name,
