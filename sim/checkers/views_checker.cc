@@ -61,20 +61,23 @@ void views_checker::on_committed(const ports::view_row& row,
 
 bool views_checker::gone_between(const view_id& low, const view_id& high,
                                  const incarnation& who) const {
-  return std::any_of(committed_.begin(), committed_.lower_bound(high), [&](const auto& c) {
-    // A claim may have given a later token to the older list.
-    if (c.first < low && c.first.sequence <= low.sequence) return false;
-    return c.second.removal_of(who) != nullptr;
-  });
+  return std::any_of(committed_.lower_bound(low), committed_.lower_bound(high),
+                     [&](const auto& c) { return c.second.removal_of(who) != nullptr; });
 }
 
-// Then nobody may know any more how that list went on, or everybody knows of a later one. A claim
-// may have given it a later token.
+// Then nobody may know any more how that list went on, or everybody knows of a later one.
 bool views_checker::of_lost_history(const view& list) const {
-  return std::any_of(committed_.begin(), committed_.end(), [&](const auto& c) {
-    return (c.first <= lost_ || late_.contains(c.first)) && c.first.sequence == list.id.sequence &&
-           c.second.members == list.members;
-  });
+  return list.id <= lost_ || late_.contains(list.id);
+}
+
+// `m`, of `list`, is in this first view of a tenure, or it is known why not. A store that forgets
+// commits may have handed over a view older than one that is known.
+bool views_checker::accounts_for(const member& m, const view& list, const view& first) const {
+  if (first.find(m.incarnation) != nullptr || gone_between(list.id, first.id, m.incarnation))
+    return true;
+  const removal* gone = first.removal_of(m.incarnation);
+  return gone != nullptr && gone->reason == removal_reason::replaced &&
+         first.find(m.name) != nullptr;
 }
 
 // From a view that is later than the row's list, and that members may have told of: after one
@@ -83,11 +86,8 @@ bool views_checker::of_lost_history(const view& list) const {
 bool views_checker::goes_on_from_later(const view& list, const view& first) const {
   return std::any_of(
       committed_.upper_bound(list.id), committed_.lower_bound(first.id), [&](const auto& c) {
-        return std::all_of(c.second.members.begin(), c.second.members.end(), [&](const member& m) {
-          return first.find(m.incarnation) != nullptr ||
-                 gone_between(c.first, first.id, m.incarnation) ||
-                 first.removal_of(m.incarnation) != nullptr;
-        });
+        return std::all_of(c.second.members.begin(), c.second.members.end(),
+                           [&](const member& m) { return accounts_for(m, c.second, first); });
       });
 }
 
@@ -99,14 +99,8 @@ void views_checker::check_first(const view& first) {
   }
   const view& before = claimed->second;
   for (const auto& m : before.members) {
-    if (first.find(m.incarnation) != nullptr) continue;
-    const member* heir = first.find(m.name);
-    const removal* gone = first.removal_of(m.incarnation);
-    const bool replaced =
-        heir != nullptr && gone != nullptr && gone->reason == removal_reason::replaced;
-    if (of_lost_history(before) || goes_on_from_later(before, first)) continue;
-    // A store that forgets commits may have handed over a view older than one that is known.
-    if (replaced || gone_between(before.id, first.id, m.incarnation)) continue;
+    if (accounts_for(m, before, first)) continue;
+    if (of_lost_history(before) || goes_on_from_later(before, first)) return;
     world_.violated("views", fmt::format("the new leader lost {}: from {} to {}", m.name,
                                          describe(before), describe(first)));
   }

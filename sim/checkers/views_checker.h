@@ -33,6 +33,7 @@ class views_checker {
   void on_claimed(fencing_token token, const std::optional<ports::view_row>& before);
   void on_committed(const ports::view_row& row, const std::optional<ports::view_row>& before);
   bool of_lost_history(const view& list) const;
+  bool accounts_for(const member& m, const view& list, const view& first) const;
   bool goes_on_from_later(const view& list, const view& first) const;
   void check_first(const view& first);
   bool gone_between(const view_id& low, const view_id& high, const incarnation& who) const;
