@@ -363,7 +363,7 @@ evidence::findings evidence::judge(boot_time now) {
   findings found;
   if (!view_) return found;
   // The leave to condemn is for those that were silent then, not for a later cut.
-  if (hears_most(now)) may_condemn_ = false;
+  may_condemn_ = may_condemn_ && !hears_most(now);
   find_certain(now, found);
   find_joiners(now, found);
   if (!may_condemn_ && !HEDGEROW_MUTANT(no_stand_down) && in_minority(now, found)) {
