@@ -16,12 +16,14 @@ inline constexpr bool sanitized = true;
 #else
 inline constexpr bool sanitized = false;
 #endif
+// By how much every patience is longer there.
+inline constexpr int slowness = sanitized ? 4 : 1;
 
 // Wakes whoever waits. Any process of the harness calls it when it has written or ended.
 void tell_news();
 
-// Looks at news and every few milliseconds besides. False when the time is over, which is four
-// times as long where sanitized.
+// Looks at news and every few milliseconds besides. False when the time is over, `slowness` times
+// this patience.
 bool wait_for(const std::function<bool()>& holds, milliseconds patience);
 
 }  // namespace hedgerow::system_test

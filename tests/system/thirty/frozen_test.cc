@@ -12,8 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 using postgres_test::postgres_server;
 
-// A start of the program, and a busy machine.
-constexpr auto slack = (sanitized ? 4 : 1) * 1500ms;
+// A start of the program and a busy machine.
+constexpr auto slack = slowness * 1500ms;
 
 TEST(thirty, item_20_an_agent_that_starts_beside_a_frozen_database_says_so_in_time) {
   postgres_server server;
