@@ -171,8 +171,9 @@ class desk {
           what.kind = message::request_kind::broadcast;
           what.to = peer;
         }
-        users_[core_.next_id()] = {};
-        core_.open(now_, std::move(what), out_);
+        const auto opened = core_.new_id();
+        users_[opened] = {};
+        core_.open(now_, opened, std::move(what), out_);
         return;
       }
       case 1:

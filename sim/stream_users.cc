@@ -105,7 +105,7 @@ void stream_users::open_one(request_kind kind, const std::optional<core::target>
     over_by = in_.clocks.when_boot(at_.slot, what.deadline);
   }
   if (random_.chance(0.2)) what.idle = nanoseconds{random_.between(10 * millisecond, lease)};
-  const auto id = node_.next_stream();
+  const auto id = node_.new_stream_id();
   const auto number =
       in_.checker.begin(at_.id, id, kind, in_.clocks.when_boot(at_.slot, what.opening_deadline),
                         over_by, what.idle.count());
@@ -113,7 +113,7 @@ void stream_users::open_one(request_kind kind, const std::optional<core::target>
   if (k.trace.wants(detail::statements))
     k.trace.say(k.now, fmt::format("p{} opens stream {} as {}", at_.id, number, id));
   ends_[id] = drawn(true);
-  node_.open_stream(std::move(what));
+  node_.open_stream(id, std::move(what));
   if (still(id)) plan_turn(id);
 }
 

@@ -50,7 +50,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
 
   explicit cell(setup with) : with_(std::move(with)) {}
 
-  // Of the loop, before anybody else knows it.
+  // Of the loop: 0 until it is open, or from its offer on.
   core::stream_id id = 0;
   void call_back(stream_events with);
   const stream_events& events() const { return events_; }  // the loop's

@@ -146,11 +146,12 @@ void stream_hub::start(const std::shared_ptr<stream::cell>& of, core::stream_req
   if (gate_->refusing) return;
   with_.loop.post([this, task] {
     task->begun = true;
-    // Known before it is opened: it may end within the call.
-    const auto id = engine_->next_stream();
-    task->of->id = id;
+    // Found before it is opened: it may end within the call.
+    const auto id = engine_->new_stream_id();
     cells_.emplace(id, task->of);
-    engine_->open_stream(std::move(task->what));
+    engine_->open_stream(id, std::move(task->what));
+    // Not before: what a callback of another stream writes meanwhile would find no stream.
+    task->of->id = id;
     take_news_of(*task->of);
   });
 }

@@ -44,13 +44,12 @@ std::size_t streams::promised(std::uint64_t connection) const {
   return at == lines_.end() ? 0 : at->second.promised;
 }
 
-stream_id streams::open(boot_time now, stream_request&& what, stream_effects& out) {
-  const stream_id id = ++last_id_;
+void streams::open(boot_time now, stream_id id, stream_request&& what, stream_effects& out) {
   if (stopped_ || ends_.size() >= limits::streams_max) {
     const auto why = stopped_ ? fail(errc::stopped, "this was stopped")
                               : fail(errc::overloaded, "too many streams are open");
     out.emplace_back(stream_effect::ended{id, {why, 0}});
-    return id;
+    return;
   }
   auto& e = ends_[id];
   e.id = id;
@@ -65,7 +64,6 @@ stream_id streams::open(boot_time now, stream_request&& what, stream_effects& ou
   looking_.insert(id);
   schedule(e);
   attempt(e, out);
-  return id;
 }
 
 // Asks for a connection to whoever should take it, if that is known; else on_leader comes back.

@@ -132,11 +132,11 @@ class streams {
 
   explicit streams(settings with) : with_(std::move(with)) {}
 
-  // The id of the next end, whoever opens it.
-  stream_id next_id() const { return last_id_ + 1; }
+  // For one open(). It stays the caller's, whatever is offered to this node before that.
+  stream_id new_id() { return ++last_id_; }
 
   // The user's end. What is said about an end that has ended is ignored.
-  stream_id open(boot_time now, stream_request&& what, stream_effects& out);
+  void open(boot_time now, stream_id id, stream_request&& what, stream_effects& out);
   // The next bytes of the sequence, which end `messages` messages.
   void write(boot_time now, stream_id id, slice bytes, std::uint64_t messages, stream_effects& out);
   void finish(boot_time now, stream_id id, stream_effects& out);

@@ -59,7 +59,7 @@ void test_group::know(std::size_t i, std::optional<std::size_t> leader) {
 
 test_end test_group::open(std::size_t from, std::optional<std::size_t> to, stream_request with) {
   auto& n = node(from);
-  const test_end e{from, n.core.next_id()};
+  const test_end e{from, n.core.new_id()};
   if (to) {
     with.kind = message::request_kind::broadcast;
     with.to = target_of(*to);
@@ -68,7 +68,7 @@ test_end test_group::open(std::size_t from, std::optional<std::size_t> to, strea
   with.metadata["end"] = std::to_string(e.id);
   with.metadata["node"] = std::to_string(from);
   n.users[e.id].reads = n.reads;
-  EXPECT_EQ(n.core.open(now, std::move(with), n.out), e.id);
+  n.core.open(now, e.id, std::move(with), n.out);
   drain(from);
   return e;
 }

@@ -145,11 +145,11 @@ void client_engine::stop() {
   });
 }
 
-core::stream_id client_engine::next_stream() const {
-  return streams_.next_id();
+core::stream_id client_engine::new_stream_id() {
+  return streams_.new_id();
 }
-void client_engine::open_stream(core::stream_request&& what) {
-  turn([&] { streams_.open(now_.boot, std::move(what)); });
+void client_engine::open_stream(core::stream_id id, core::stream_request&& what) {
+  turn([&] { streams_.open(now_.boot, id, std::move(what)); });
 }
 void client_engine::stream_write(core::stream_id id, slice data, std::uint64_t messages) {
   turn([&] { streams_.write(now_.boot, id, std::move(data), messages); });

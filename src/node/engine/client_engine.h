@@ -53,8 +53,8 @@ class client_engine final : public ports::transport_listener, public stream_user
   void send(core::call_id id, bytes payload, boot_time deadline);
   void broadcast(core::call_id id, const bytes& payload, boot_time deadline);
   // As of stream_user.
-  core::stream_id next_stream() const override;
-  void open_stream(core::stream_request&& what) override;
+  core::stream_id new_stream_id() override;
+  void open_stream(core::stream_id id, core::stream_request&& what) override;
   void stream_write(core::stream_id id, slice data, std::uint64_t messages) override;
   void stream_finish(core::stream_id id) override;
   void stream_cancel(core::stream_id id, message::stream_code code,

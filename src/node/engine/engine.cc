@@ -30,11 +30,11 @@ void engine::send(call_id id, bytes payload, boot_time deadline) {
 void engine::broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self) {
   state_->turn([&] { state_->broadcast(id, payload, deadline, skip_self); });
 }
-core::stream_id engine::next_stream() const {
-  return state_->desk().next_id();
+core::stream_id engine::new_stream_id() {
+  return state_->desk().new_id();
 }
-void engine::open_stream(core::stream_request&& what) {
-  state_->turn([&] { state_->desk().open(state_->now(), std::move(what)); });
+void engine::open_stream(core::stream_id id, core::stream_request&& what) {
+  state_->turn([&] { state_->desk().open(state_->now(), id, std::move(what)); });
 }
 void engine::stream_write(core::stream_id id, slice data, std::uint64_t messages) {
   state_->turn([&] { state_->desk().write(state_->now(), id, std::move(data), messages); });
@@ -188,11 +188,11 @@ boot_time engine::state::next_wake() const {
   at = std::min(at, streams_.next_wake());
   if (told_leader_.known()) {
     const auto left = leader_.expires - now_.truth.earliest + microseconds{1};
-    at = std::min(at, now_.boot + std::max<nanoseconds>(left, milliseconds{1}));
+    at = std::min(at, now_.boot + std::max<nanoseconds>(left, nanoseconds{0}));
   }
   if (waiting_leader_ && now_.truth.trusted(options_.lease.max_error)) {
     const auto left = waiting_leader_->leads_after - now_.truth.earliest + microseconds{1};
-    at = std::min(at, now_.boot + std::max<nanoseconds>(left, milliseconds{1}));
+    at = std::min(at, now_.boot + std::max<nanoseconds>(left, nanoseconds{0}));
   }
   return std::min(at, stop_deadline_);
 }

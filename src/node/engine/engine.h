@@ -88,8 +88,8 @@ class engine final : public ports::store_listener,
   void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
 
   // As of stream_user.
-  core::stream_id next_stream() const override;
-  void open_stream(core::stream_request&& what) override;
+  core::stream_id new_stream_id() override;
+  void open_stream(core::stream_id id, core::stream_request&& what) override;
   void stream_write(core::stream_id id, slice data, std::uint64_t messages) override;
   void stream_finish(core::stream_id id) override;
   void stream_cancel(core::stream_id id, message::stream_code code,

@@ -25,10 +25,10 @@ struct retired : testing::Test {
     one.on_message(1, message::leader_news{"a", "127.0.0.1:1", leader_life, 7, 3000, 0});
   }
   core::stream_id opened() {
-    const auto id = one.next_stream();
+    const auto id = one.new_stream_id();
     core::stream_request what;
     what.opening_deadline = boot_time::never();
-    one.open_stream(std::move(what));
+    one.open_stream(id, std::move(what));
     return id;
   }
   // Its number on the wire, where it has been asked for on this connection alone; else 0.

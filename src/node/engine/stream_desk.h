@@ -14,7 +14,7 @@
 namespace hedgerow::engine {
 
 // What the owner is told of its streams: on the loop's thread, in order; may call the engine. About
-// each stream nothing comes before on_stream_offered, or the return of open_stream, and nothing
+// each stream nothing comes before on_stream_offered, or the call of open_stream, and nothing
 // after on_stream_end.
 class stream_listener {
  public:
@@ -37,10 +37,10 @@ class stream_listener {
 class stream_user {
  public:
   virtual ~stream_user() = default;
-  // The id that the next open_stream will have: it may end within that call.
-  virtual core::stream_id next_stream() const = 0;
+  // For one open_stream. Drawn before it, for the stream may end within that call.
+  virtual core::stream_id new_stream_id() = 0;
   // To the leader, or to the member `to`. Fails through on_stream_end only.
-  virtual void open_stream(core::stream_request&& what) = 0;
+  virtual void open_stream(core::stream_id id, core::stream_request&& what) = 0;
   // The next bytes of its sequence (model/message.h), which end `messages` messages.
   virtual void stream_write(core::stream_id id, slice data, std::uint64_t messages) = 0;
   virtual void stream_finish(core::stream_id id) = 0;
@@ -68,9 +68,9 @@ class stream_desk {
   // Who this node is from now on; streams to it stay inside.
   void assume(boot_time now, const incarnation& self);
 
-  core::stream_id next_id() const { return core_.next_id(); }
-  core::stream_id open(boot_time now, core::stream_request&& what) {
-    return core_.open(now, std::move(what), out_);
+  core::stream_id new_id() { return core_.new_id(); }
+  void open(boot_time now, core::stream_id id, core::stream_request&& what) {
+    core_.open(now, id, std::move(what), out_);
   }
   void write(boot_time now, core::stream_id id, slice bytes, std::uint64_t messages) {
     core_.write(now, id, std::move(bytes), messages, out_);

@@ -22,15 +22,19 @@ class world final : public ports::clock,
                     public client_listener,
                     public stream_listener {
  public:
-  reading now() noexcept override {
-    return {{{1'000'000}, {1'000'000}, clock_status::synchronized, 1}, {1'000'000'000}};
-  }
+  reading now() noexcept override { return at; }
   std::string_view scale() const noexcept override { return "utc"; }
   std::string epoch() const override { return {}; }
   std::string_view source() const noexcept override { return "test"; }
 
-  void submit(ports::request_id id, ports::lease_request, nanoseconds) override { asked = id; }
-  void submit(ports::request_id, ports::view_request, nanoseconds) override {}
+  void submit(ports::request_id id, ports::lease_request what, nanoseconds) override {
+    asked = id;
+    lease_asked = std::move(what);
+  }
+  void submit(ports::request_id id, ports::view_request what, nanoseconds) override {
+    asked = id;
+    view_asked = std::move(what);
+  }
 
   void assume(const ports::peer&) override {}
   ports::connection_id dial(const std::string& address, const hedgerow::incarnation&,
@@ -53,7 +57,7 @@ class world final : public ports::clock,
 
   void on_view(const view_change&) override {}
   void on_leadership(leadership_state, fencing_token) override {}
-  void on_leader(const leader_info&) override {}
+  void on_leader(const leader_info& known) override { told = known; }
   void on_member(const member&) override {}
   void on_evicted(removal_reason) override {}
   void on_failed(const error& why) override { failed.push_back(why); }
@@ -66,8 +70,12 @@ class world final : public ports::clock,
   void on_stopped() override { ++stopped; }
   void on_addresses_wanted() override {}
 
-  void on_stream_offered(core::stream_id, core::stream_offer&&) override {}
-  void on_stream_open(core::stream_id, const std::string&, fencing_token) override {}
+  void on_stream_offered(core::stream_id id, core::stream_offer&&) override {
+    offered.push_back(id);
+  }
+  void on_stream_open(core::stream_id id, const std::string&, fencing_token) override {
+    opened.push_back(id);
+  }
   void on_stream_messages(core::stream_id, slice&&, bool) override {}
   void on_stream_finished(core::stream_id) override {}
   void on_stream_taken(core::stream_id, std::size_t) override {}
@@ -76,13 +84,19 @@ class world final : public ports::clock,
     ended.emplace_back(id, std::move(how));
   }
 
-  ports::request_id asked = 0;
+  reading at{{{1'000'000}, {1'000'000}, clock_status::synchronized, 1}, {1'000'000'000}};
+  ports::request_id asked = 0;  // of the last one
+  ports::lease_request lease_asked;
+  ports::view_request view_asked;
   bool takes = false;                // what is to be sent
   std::vector<std::string> dialled;  // the number of each is its connection
   std::vector<std::pair<ports::connection_id, message::any>> sent;
   std::vector<ports::connection_id> closed;
   std::vector<std::pair<call_id, result<reply>>> done;
+  std::vector<core::stream_id> offered;
+  std::vector<core::stream_id> opened;
   std::vector<std::pair<core::stream_id, stream_end>> ended;
+  leader_info told;
   std::vector<error> failed;
   int stopped = 0;
 };
