@@ -28,6 +28,8 @@ bool stream_desk::on_message(boot_time now, ports::connection_id from, message::
   } else if (auto* reset = std::get_if<message::stream_reset>(&what)) {
     core_.on_reset(now, from, std::move(*reset), out_);
   } else if (auto* open = std::get_if<message::stream_open>(&what)) {
+    // Closed by the turn's beginning: nothing would ever end what began on it now.
+    if (!is_local(from) && links_.peer_of(from) == nullptr) return true;
     core_.on_open(now, from, std::move(*open), ask_authority_(), out_);
   } else if (auto* accept = std::get_if<message::stream_accept>(&what)) {
     core_.on_accept(now, from, std::move(*accept), out_);

@@ -113,6 +113,18 @@ TEST_F(stream_desk_on_a_full_connection, ends_it_once_where_its_end_is_lost) {
   EXPECT_EQ(ends_[0].outcome.error().code, errc::cancelled);
 }
 
+TEST_F(stream_desk_on_a_full_connection, takes_no_stream_on_it_once_it_has_ended_it) {
+  take_stream();
+  has_room_ = false;
+  desk_.cancel(now, *offered_, message::stream_code::cancelled, "enough");
+  drain();
+  ASSERT_EQ(given_up_, std::vector{from_peer});
+  offered_.reset();
+  hear(message::stream_open{
+      .stream = 2, .limit = 100'000, .remaining = {}, .idle = {}, .from = "p", .metadata = {}});
+  EXPECT_FALSE(offered_);
+}
+
 TEST_F(stream_desk_on_a_full_connection, leaves_it_alone_while_all_goes_through) {
   take_stream();
   hear_message();
