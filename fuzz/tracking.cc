@@ -17,7 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!parsed) return 0;
   HEDGEROW_ASSERT(in.rest().size() >= tracking_bytes);
   const clock_reads asked{.real_ns = 1'764'040'000'000'000'000, .mono_ns = 86'400'000'000'000};
-  const clock_bound bound = bound_of(*parsed, asked, before);
+  measurement_watch watch;
+  watch.on_asked(asked);
+  const clock_bound bound =
+      bound_of(*parsed, asked, watch.measured_ns(parsed->reference_ns), before);
   if (!bound.usable()) return 0;
   HEDGEROW_ASSERT(bound.bound_ns >= 0 && bound.bound_ns <= bound_max_ns);
   HEDGEROW_ASSERT(bound.as_of_ns <= asked.mono_ns && bound.measured_ns <= bound.as_of_ns);

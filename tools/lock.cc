@@ -87,6 +87,8 @@ class holder {
         woken_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   // Releases.
   ~holder() {
+    // The last callbacks use it; nobody comes through a pointer that is being reset.
+    if (lock_) lock_->release();
     lock_.reset();
     close(woken_);
   }
@@ -227,6 +229,11 @@ ending holder::end_of(const report& what) {
               .outcome = "not_started",
               .why = fmt::format("can't run {}: {}", mine_.command.front(),
                                  std::generic_category().message(what.number))};
+    case report::kind::too_late:
+      return {.status = exit_lease_lost,
+              .outcome = "lost",
+              .why = fmt::format("the lock \"{}\" was lost before {} was started", mine_.name,
+                                 mine_.command.front())};
     case report::kind::started:
     case report::kind::dead:
       break;

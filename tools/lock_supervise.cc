@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -38,6 +39,7 @@ class supervisor {
   void settle();
   void take_orders();
   void obey(const supervisor_order& order);
+  void start_in_time(fencing_token token);
   void start(fencing_token token);
   [[noreturn]] void become_command();
   void ask_to_stop();
@@ -62,6 +64,7 @@ class supervisor {
   std::array<struct sigaction, ignored.size()> inherited_{};
   sigset_t inherited_mask_{};
 
+  fencing_token to_start_ = 0;  // asked for; 0: not, or no more
   pid_t child_ = 0;
   std::int64_t until_ = 0;
   std::int64_t forced_ = never;  // not later than this, whatever is said
@@ -116,7 +119,10 @@ void supervisor::take_orders() {
   for (;;) {
     supervisor_order order;
     const ssize_t n = read(orders_, &order, sizeof order);
-    if (n < 0) return;
+    if (n < 0) {
+      if (to_start_ != 0) start_in_time(std::exchange(to_start_, 0));
+      return;
+    }
     if (n == sizeof order) {
       obey(order);
       continue;
@@ -134,7 +140,7 @@ void supervisor::obey(const supervisor_order& order) {
   switch (order.what) {
     case supervisor_order::kind::run:
       until_ = order.until_ns;
-      start(order.token);
+      to_start_ = order.token;
       break;
     case supervisor_order::kind::extend:
       until_ = std::max(until_, order.until_ns);
@@ -147,6 +153,13 @@ void supervisor::obey(const supervisor_order& order) {
       if (child_ != 0) kill(-child_, order.signal);
       break;
   }
+}
+
+// All orders that are there have been read: a later end may stand behind, or that it is over.
+void supervisor::start_in_time(fencing_token token) {
+  if (forced_ == never && boot_now_ns() < std::min(term_at(), kill_at())) return start(token);
+  say(supervisor_report::kind::too_late, 0);
+  _exit(0);
 }
 
 void supervisor::start(fencing_token token) {

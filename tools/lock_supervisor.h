@@ -34,6 +34,7 @@ struct supervisor_report {
     exited,       // with status `number`; nobody of the group is left, as below
     killed,       // by signal `number`
     not_started,  // `number` is errno
+    too_late,     // to be started: it would have been asked to stop at once
     dead,         // the supervisor itself is gone, without a word; the group may be left
   };
   kind what = kind::dead;

@@ -79,7 +79,8 @@ class lock {
  public:
   // Errors: invalid_argument. Asks nothing of the store yet.
   static result<std::unique_ptr<lock>> open(std::shared_ptr<lock_space> in, lock_options with);
-  // Releases first. On the loop's thread it does not wait for that.
+  // Releases first, and callbacks may come until it is through: one that uses this object must not
+  // reach it by a pointer that is being reset. On the loop's thread it does not wait.
   ~lock();
   lock(const lock&) = delete;
   lock& operator=(const lock&) = delete;

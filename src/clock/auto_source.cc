@@ -12,7 +12,7 @@ clock_bound auto_source::read() noexcept {
   const clock_bound first = clockbound_->read();
   choice known = chosen_.load(std::memory_order_relaxed);
   if (known == choice::clockbound || !chrony_) return first;
-  if (first.fault != bound_fault::missing) {
+  if (first.fault != bound_fault::missing && !nothing_known(first)) {
     chosen_.store(choice::clockbound, std::memory_order_relaxed);
     chrony_->retire();
     return first;

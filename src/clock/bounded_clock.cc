@@ -83,7 +83,7 @@ std::string bounded_clock::trouble() const {
     case bound_fault::stepped:
       return "the machine's clock was stepped, or the machine slept, after its error was last "
              "measured; trusted again once " +
-             std::string(source_->name()) + " has measured anew";
+             std::string(source_->name()) + " has surely measured anew";
     case bound_fault::future:
       return "the bound was determined in the future of CLOCK_MONOTONIC; if this runs in a time "
              "namespace of its own, run it in the host's";

@@ -19,8 +19,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "clock/chrony_tracking.h"
-
 namespace hedgerow::clock {
 namespace {
 
@@ -231,6 +229,7 @@ chrony_source::answer chrony_source::ask(std::uint32_t sequence) {
   // Before the question: what chronyd says holds from then on.
   const std::int64_t mono = read_ns(&::clock_gettime, CLOCK_MONOTONIC_COARSE);
   const clock_reads asked{read_ns(&::clock_gettime, CLOCK_REALTIME), mono};
+  measurements_.on_asked(asked);
   if (send(q.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0)
     return {no_bound(bound_fault::no_answer, errno)};
   return await(q.fd(), sequence, asked, deadline);
@@ -249,7 +248,10 @@ chrony_source::answer chrony_source::await(int fd, std::uint32_t sequence, const
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return {no_bound(bound_fault::no_answer, errno)};
     const auto parsed = parse_tracking({buffer.data(), static_cast<std::size_t>(n)}, sequence);
-    if (parsed) return {bound_of(*parsed, asked, synchronized_before_)};
+    if (parsed) {
+      const auto measured = measurements_.measured_ns(parsed->reference_ns);
+      return {bound_of(*parsed, asked, measured, synchronized_before_)};
+    }
     if (!parsed.error().other) return {no_bound(parsed.error().fault, parsed.error().detail)};
     ++strangers;
   }

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "clock/bound_source.h"
+#include "clock/chrony_tracking.h"
 #include "clock/snapshot_cell.h"
 
 namespace hedgerow::clock {
@@ -70,6 +71,7 @@ class chrony_source final : public bound_source {
   snapshot_cell<clock_bound> newest_;
   std::atomic<int> last_error_{0};    // errno of the newest question without an answer; 0: answered
   bool synchronized_before_ = false;  // the thread's
+  measurement_watch measurements_;    // the thread's
   std::thread thread_;
 };
 

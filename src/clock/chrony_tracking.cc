@@ -1,6 +1,8 @@
 #include "clock/chrony_tracking.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace hedgerow::clock {
 namespace {
@@ -22,6 +24,8 @@ constexpr std::uint32_t extra_dispersion_ppb = 49'000;
 constexpr std::int64_t void_after_ns = 5 * ns_per_second;
 constexpr double intervals_max = 8;
 constexpr std::int64_t reference_fuzz_ns = ns_per_second;
+// chronyd moves its word for the last measurement a little as it slews the clock.
+constexpr std::int64_t same_reference_ns = ns_per_second / 10;
 
 template <class Unsigned>
 Unsigned load(std::string_view from, std::size_t where) noexcept {
@@ -98,7 +102,23 @@ tl::expected<tracking, tracking_refused> parse_tracking(std::string_view datagra
   return t;
 }
 
-clock_bound bound_of(const tracking& t, const clock_reads& asked,
+void measurement_watch::on_asked(const clock_reads& asked) noexcept {
+  newest_ns_ = asked.real_ns - asked.mono_ns;
+  highest_ns_ = std::max(highest_ns_, newest_ns_);
+  since_answer_ns_ = std::max(since_answer_ns_, newest_ns_);
+}
+
+std::int64_t measurement_watch::measured_ns(std::int64_t reference_ns) noexcept {
+  const bool same =
+      reference_ns_ >= 0 && std::abs(reference_ns - reference_ns_) <= same_reference_ns;
+  if (!same) highest_ns_ = since_answer_ns_;
+  reference_ns_ = reference_ns;
+  since_answer_ns_ = newest_ns_;
+  std::int64_t measured = 0;
+  return __builtin_sub_overflow(reference_ns, highest_ns_, &measured) ? never_measured : measured;
+}
+
+clock_bound bound_of(const tracking& t, const clock_reads& asked, std::int64_t measured_ns,
                      bool synchronized_before) noexcept {
   if (t.leap == leap_not_synchronized) return no_bound(bound_fault::not_synchronized);
   if (t.reference_id == local_reference_id) return no_bound(bound_fault::local_reference);
@@ -117,7 +137,7 @@ clock_bound bound_of(const tracking& t, const clock_reads& asked,
   clock_bound b;
   b.as_of_ns = asked.mono_ns;
   b.void_after_ns = asked.mono_ns + void_after_ns;
-  b.measured_ns = asked.mono_ns - since;
+  b.measured_ns = measured_ns;
   b.bound_ns = bound_ns;
   b.max_drift_ppb = drift_ppb;
   b.status = stale ? clock_status::free_running : clock_status::synchronized;

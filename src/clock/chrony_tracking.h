@@ -41,13 +41,30 @@ tl::expected<tracking, tracking_refused> parse_tracking(std::string_view datagra
 // chrony's own 32-bit floating point: 7 bits of exponent, 25 of coefficient, both signed.
 double chrony_float(std::uint32_t bits) noexcept;
 
+// When chronyd measured last, on the steady clock. Its own word for that is UTC, which moves with
+// every step of the wall clock, so it is translated by the largest offset between the two clocks
+// since before that measurement: too early at worst.
+class measurement_watch {
+ public:
+  // Of each question, whether it is answered or not.
+  void on_asked(const clock_reads& asked) noexcept;
+  // Of the answer to the newest one; reference_ns as in tracking.
+  std::int64_t measured_ns(std::int64_t reference_ns) noexcept;
+
+ private:
+  std::int64_t reference_ns_ = -1;            // of the newest answer; -1: none
+  std::int64_t highest_ns_ = INT64_MIN;       // since before the measurement at reference_ns_
+  std::int64_t newest_ns_ = INT64_MIN;        // of the newest question
+  std::int64_t since_answer_ns_ = INT64_MIN;  // the highest since the last answered one, with it
+};
+
 // `asked` was read before the question was sent. A chronyd that runs freely counts only if it was
 // `synchronized_before`, as with ClockBound (1.10): one that follows nobody, or its own clock, says
 // small errors, too.
 //
 // chronyd's own growth is 1 ppm unless its maxclockerror says more; 49 ppm more for the time since
 // its last measurement make it the 50 ppm that a quartz may do.
-clock_bound bound_of(const tracking& t, const clock_reads& asked,
+clock_bound bound_of(const tracking& t, const clock_reads& asked, std::int64_t measured_ns,
                      bool synchronized_before) noexcept;
 
 }  // namespace hedgerow::clock

@@ -83,7 +83,15 @@ TEST(parse_tracking, refuses_what_is_none) {
 
 class chrony_bound : public testing::Test {
  protected:
-  clock_bound of(bool before = false) const { return bound_of(t, asked, before); }
+  clock_bound of(bool before = false) {
+    watch.on_asked(asked);
+    return bound_of(t, asked, watch.measured_ns(t.reference_ns), before);
+  }
+  // Asked again later, in true time.
+  void pass(std::int64_t ns) {
+    asked.real_ns += ns;
+    asked.mono_ns += ns;
+  }
 
   clock_reads asked{1'700'000'000 * second, 5'000 * second};
   tracking t{.reference_id = 1,
@@ -93,6 +101,7 @@ class chrony_bound : public testing::Test {
              .root_delay = 100e-6,
              .root_dispersion = 200e-6,
              .last_update_interval = 1};
+  measurement_watch watch;
 };
 
 TEST_F(chrony_bound, adds_delay_dispersion_correction_and_the_quartz) {
@@ -129,6 +138,44 @@ TEST_F(chrony_bound, is_none_without_a_server) {
 TEST_F(chrony_bound, is_none_when_it_was_measured_in_the_future) {
   t.reference_ns = asked.real_ns + 1;
   EXPECT_EQ(of(true).fault, bound_fault::stepped);
+}
+
+// Which is not in the future any more once the clock has come as far.
+TEST_F(chrony_bound, was_measured_when_it_was_although_the_clock_is_stepped_after_it) {
+  const std::int64_t measured = asked.mono_ns - 2 * second;
+  for (const std::int64_t step : {-5 * second, 3 * second, second / 2}) {
+    EXPECT_LE(of().measured_ns, measured);
+    asked.real_ns += step;
+    pass(6 * second);
+    EXPECT_LE(of(true).measured_ns, measured) << step;
+    pass(second / 2);
+    t.reference_ns += second / 20;  // slewed
+    EXPECT_LE(of(true).measured_ns, measured + second / 20) << step;
+    t.reference_ns -= second / 20;
+  }
+}
+
+TEST_F(chrony_bound, takes_a_measurement_for_too_old_where_the_clock_was_stepped_before_it) {
+  ASSERT_TRUE(of().usable());
+  const std::int64_t stepped = asked.mono_ns + second / 4;
+  asked.real_ns -= 5 * second;
+  pass(second / 2);
+  t.reference_ns = asked.real_ns;  // measured since, perhaps before the step
+  EXPECT_LE(of().measured_ns, stepped);
+  pass(16 * second);
+  t.reference_ns = asked.real_ns;
+  EXPECT_EQ(of().measured_ns, asked.mono_ns);
+}
+
+TEST_F(chrony_bound, counts_a_step_while_chronyd_was_silent) {
+  ASSERT_TRUE(of().usable());
+  const std::int64_t measured = asked.mono_ns - 2 * second;
+  pass(second);
+  watch.on_asked(asked);
+  asked.real_ns -= 5 * second;
+  pass(9 * second);
+  watch.on_asked(asked);
+  EXPECT_LE(of(true).measured_ns, measured);
 }
 
 }  // namespace

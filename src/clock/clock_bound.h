@@ -47,7 +47,8 @@ enum class bound_fault : std::uint8_t {
 struct clock_bound {
   std::int64_t as_of_ns = 0;       // CLOCK_MONOTONIC_COARSE just before the bound was determined
   std::int64_t void_after_ns = 0;  // the same clock; says nothing from then on
-  // The same clock: what happened to CLOCK_REALTIME before this is in the bound. At most as_of_ns.
+  // The same clock: what happened to CLOCK_REALTIME before this is in the bound. At most as_of_ns;
+  // never_measured: not known.
   std::int64_t measured_ns = 0;
   std::int64_t bound_ns = 0;            // of CLOCK_REALTIME at as_of_ns
   std::uint64_t disruption_marker = 0;  // the VMClock's, when ask_vmclock
@@ -82,6 +83,8 @@ struct bounded_interval {
   }
 };
 
+// Later than no step that was noticed, earlier than all.
+inline constexpr std::int64_t never_measured = INT64_MIN + 1;
 // A bound that is synchronized decays to free_running so long after as_of.
 inline constexpr std::int64_t free_running_after_ns = 5'000'000'000;
 // What is larger is a mistake, not an error of a clock.

@@ -114,12 +114,13 @@ clock_bound decode_segment(std::string_view bytes) noexcept {
   clock_bound found;
   found.as_of_ns = f.instant(as_of_at);
   found.void_after_ns = f.instant(void_after_at);
-  found.measured_ns = found.as_of_ns;
   found.bound_ns = f.at<std::int64_t>(bound_at);
   f.check(found.void_after_ns > found.as_of_ns, void_after_at);
   f.check(found.bound_ns >= 0 && found.bound_ns <= bound_max_ns, bound_at);
   layout == 1 ? read_v1(f, found) : read_v2(f, found);
   if (f.wrong() != 0) return no_bound(bound_fault::malformed, static_cast<std::int32_t>(f.wrong()));
+  const bool lately = found.status == clock_status::synchronized;
+  found.measured_ns = lately ? found.as_of_ns - measured_within_ns : never_measured;
   found.fault = bound_fault::none;
   return found;
 }

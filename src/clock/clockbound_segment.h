@@ -18,8 +18,15 @@ inline constexpr std::size_t segment_header_bytes = 16;
 inline constexpr std::size_t segment_v1_bytes = 72;
 inline constexpr std::size_t segment_v2_bytes = 80;
 
+// as_of is when the daemon asked chronyd, which answers at once after somebody's `date` and knows
+// nothing of it before its next measurement. A bound that is synchronized says no more than that
+// there was one within eight polls (clockbound 1.10); polls are 16 s apart, as docs/clocks.md has
+// them set.
+inline constexpr std::int64_t measured_within_ns = 130'000'000'000;
+
 // A copy of the beginning of the file: all of it, or as much as layout 2 has. Never fails: without
-// a bound the fault says why. being_written: the copy was taken in the middle of an update.
+// a bound the fault says why. One that runs freely does not say when it was measured.
+// being_written: the copy was taken in the middle of an update.
 clock_bound decode_segment(std::string_view bytes) noexcept;
 
 // Two copies, one taken after the other: being_written unless they are the same.

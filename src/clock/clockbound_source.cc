@@ -69,6 +69,11 @@ std::string words_of(int error) {
 
 }  // namespace
 
+bool nothing_known(const clock_bound& found) noexcept {
+  return found.fault == bound_fault::unreadable &&
+         (found.detail == EMFILE || found.detail == ENFILE || found.detail == ENOMEM);
+}
+
 clockbound_source::clockbound_source(clockbound_paths paths)
     : segments_(std::move(paths.segments)), vmclock_(std::move(paths.vmclock)) {}
 
@@ -79,10 +84,17 @@ clock_bound clockbound_source::read() noexcept {
     if (chosen >= 0 && chosen != i) continue;
     found = read_file(segments_[static_cast<std::size_t>(i)]);
     if (found.fault == bound_fault::missing) continue;
-    chosen_.store(i, std::memory_order_relaxed);
+    if (!nothing_known(found)) chosen_.store(i, std::memory_order_relaxed);
     break;
   }
-  if (found.usable() && found.ask_vmclock) vmclock_.open();
+  if (!found.usable()) return found;
+  if (found.ask_vmclock) vmclock_.open();
+  std::int64_t measured = measured_ns_.load(std::memory_order_relaxed);
+  while (
+      measured < found.measured_ns &&
+      !measured_ns_.compare_exchange_weak(measured, found.measured_ns, std::memory_order_relaxed)) {
+  }
+  found.measured_ns = std::max(found.measured_ns, measured);
   return found;
 }
 

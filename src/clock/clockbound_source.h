@@ -24,6 +24,9 @@ struct clockbound_paths {
   std::string vmclock = "/dev/vmclock0";
 };
 
+// Whether a read failed for want of what every file needs. It may not even be there then.
+bool nothing_known(const clock_bound& found) noexcept;
+
 class clockbound_source final : public bound_source {
  public:
   explicit clockbound_source(clockbound_paths paths);
@@ -41,6 +44,7 @@ class clockbound_source final : public bound_source {
 
   const std::vector<std::string> segments_;
   std::atomic<int> chosen_{-1};
+  std::atomic<std::int64_t> measured_ns_{never_measured};  // the newest that is known
   vmclock vmclock_;
 };
 

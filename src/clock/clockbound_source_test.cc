@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,7 +45,7 @@ TEST_F(clockbound, reads_layout_2) {
   const auto b = read();
   EXPECT_TRUE(b.usable());
   EXPECT_EQ(b.as_of_ns, c.as_of_ns);
-  EXPECT_EQ(b.measured_ns, c.as_of_ns);
+  EXPECT_EQ(b.measured_ns, c.as_of_ns - measured_within_ns);
   EXPECT_EQ(b.void_after_ns, c.void_after_ns);
   EXPECT_EQ(b.bound_ns, c.bound_ns);
   EXPECT_EQ(b.max_drift_ppb, c.max_drift_ppb);
@@ -89,6 +90,38 @@ TEST_F(clockbound, says_what_is_wrong_with_the_file) {
   ASSERT_EQ(mkfifo(path.c_str(), 0644), 0);
   EXPECT_EQ(fault(), bound_fault::unreadable);
   EXPECT_NE(words().find("can't read"), std::string::npos) << words();
+}
+
+TEST_F(clockbound, was_measured_when_it_was_synchronized_last) {
+  test_segment segment(path);
+  segment_content c;
+  c.status = 2;
+  segment.write(c);
+  EXPECT_EQ(read().measured_ns, never_measured);
+  c.status = 1;
+  segment.write(c);
+  const std::int64_t measured = c.as_of_ns - measured_within_ns;
+  EXPECT_EQ(read().measured_ns, measured);
+  c.status = 2;
+  c.as_of_ns += 500 * second;
+  c.void_after_ns += 500 * second;
+  segment.write(c);
+  EXPECT_EQ(read().measured_ns, measured);
+}
+
+TEST_F(clockbound, chooses_no_file_that_it_could_not_look_for) {
+  rlimit whole{};
+  getrlimit(RLIMIT_NOFILE, &whole);
+  const rlimit none{0, whole.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  const auto found = read();
+  setrlimit(RLIMIT_NOFILE, &whole);
+  EXPECT_EQ(found.fault, bound_fault::unreadable);
+  EXPECT_EQ(found.detail, EMFILE);
+  EXPECT_TRUE(nothing_known(found));
+  test_segment segment(folder.file("shm"), 1);
+  segment.write({});
+  EXPECT_TRUE(read().usable());
 }
 
 TEST_F(clockbound, says_what_is_wrong_with_the_header) {

@@ -40,7 +40,8 @@ clock_result open_chrony(std::string_view where) {
 clock_result open_auto(const clock_places& places) {
   auto clockbound = std::make_unique<clockbound_source>(places.clockbound);
   std::unique_ptr<chrony_source> chrony;
-  if (clockbound->read().fault == bound_fault::missing) {
+  const clock_bound found = clockbound->read();
+  if (found.fault == bound_fault::missing || nothing_known(found)) {
     auto address = parse_chrony_address(places.chrony);
     if (!address) return tl::unexpected(std::move(address).error());
     auto opened = chrony_source::open(std::move(*address));

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "clock/test_chronyd.h"
 #include "clock/test_segment.h"
@@ -101,6 +102,23 @@ TEST_F(opened, auto_takes_chrony_until_clockbound_comes_and_never_again) {
   EXPECT_TRUE(becomes(*clock, clock_status::unknown));
   EXPECT_EQ(clock->source(), "clockbound");
   EXPECT_NE(clock->trouble().find("is gone"), std::string::npos) << clock->trouble();
+}
+
+TEST_F(opened, auto_keeps_chrony_when_it_could_not_look_for_clockbound) {
+  const auto clock = open("auto");
+  ASSERT_TRUE(becomes(*clock, clock_status::synchronized));
+  rlimit whole{};
+  getrlimit(RLIMIT_NOFILE, &whole);
+  const rlimit none{0, whole.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  // Several copies.
+  const auto end = steady_clock::now() + std::chrono::milliseconds{50};
+  bool trusted = true;
+  while (steady_clock::now() < end)
+    trusted = trusted && clock->truth().status == clock_status::synchronized;
+  setrlimit(RLIMIT_NOFILE, &whole);
+  EXPECT_TRUE(trusted);
+  EXPECT_EQ(clock->source(), "chrony");
 }
 
 TEST_F(opened, auto_takes_clockbound_where_it_is) {

@@ -31,10 +31,10 @@ class lock::impl {
 
   ~impl() {
     const auto gone = std::make_shared<std::promise<void>>();
-    post([candidate = std::move(candidate_), gone] {
-      candidate->close([gone] { gone->set_value(); });
-    });
+    post([candidate = candidate_, gone] { candidate->close([gone] { gone->set_value(); }); });
     if (!on_loop()) gone->get_future().get();
+    // Not before: until then callbacks come, and may ask this object. It ends on its loop.
+    post([candidate = std::move(candidate_)] {});
   }
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;

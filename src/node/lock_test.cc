@@ -227,6 +227,23 @@ TEST_F(lock_test, the_end_of_a_lock_releases_it_and_ends_its_waits) {
   EXPECT_TRUE(open(space)->try_acquire());
 }
 
+TEST_F(lock_test, may_be_asked_by_a_callback_while_it_ends) {
+  const auto space = open_space();
+  auto a = open(space);
+  const auto* const raw = a.get();
+  std::promise<void> inside;
+  bool held = true;
+  a->acquire(patience, [&](const result<fencing_token>&) {
+    inside.set_value();
+    const auto end = steady_clock::now() + 50ms;
+    while (steady_clock::now() < end)
+      held = held && raw->held();
+  });
+  inside.get_future().get();
+  a.reset();
+  EXPECT_TRUE(held) << "released before its callback had returned";
+}
+
 TEST_F(lock_test, may_end_on_the_loops_thread_and_the_space_with_it) {
   std::promise<void> done;
   auto space = open_space();
