@@ -57,17 +57,20 @@ def parted(run, leader: str) -> tuple[str, list[tuple[str, str]]]:
     return lonely, between([lonely], [name for name in run.names if name != lonely])
 
 
-@control("clock_beyond_its_bound", "the leader's clock is slow by more than it claims, and a lease",
+@control("clock_beyond_its_bound", "a follower's clock is fast by more than it claims, and a lease",
          ("acts.",))
 def clock_beyond_its_bound(run):
     leader = leader_of(run)
     lonely, pairs = parted(run, leader)
-    run.clocks.hosts[leader].put(-3 * run.settings.lease_ms * 1_000_000)
-    time.sleep(0.4)  # until its daemon has sworn to it again, and it is trusted
-    # Only the lonely one reaches the database: it takes the lease when it is over by true time.
+    # Only the lonely one reaches the database: it takes a lease that is over by its clock alone.
     pairs += between([name for name in run.names if name != lonely], [DATABASE])
-    run.network.cut(pairs)
-    time.sleep(4 * run.lease)
+    with run.nemesis.claim(f"process {lonely}"):
+        run.workers[lonely].kill()
+        run.network.cut(pairs)
+        run.clocks.hosts[lonely].put(3 * run.settings.lease_ms * 1_000_000)
+        run.workers[lonely].start()  # a step would be noticed
+    another_leads(run, leader, 2 * run.lease)
+    time.sleep(0.5 * run.lease)
     run.network.heal(pairs)
 
 

@@ -1,8 +1,10 @@
 // Preloaded into every process of a host: its wall clock is the machine's plus an offset, which
-// whoever plays the host's quartz changes in a file. CLOCK_MONOTONIC and boot time are left alone.
+// whoever plays the host's quartz changes in a file. CLOCK_MONOTONIC has one of its own, for a
+// quartz drives both, and only a step moves one alone. Boot time is left alone.
 //
-// HEDGEROW_CHAOS_CLOCK names the file; its first eight bytes are nanoseconds. Without it, or if it
-// can't be mapped, the process dies: a host with a right clock would prove nothing.
+// HEDGEROW_CHAOS_CLOCK names the file: two words of nanoseconds, the wall clock's and the other's.
+// Without it, or if it can't be mapped, the process dies: a host with a right clock would prove
+// nothing.
 
 #include <cstdint>
 #include <cstdlib>
@@ -26,11 +28,11 @@ constexpr std::int64_t second = 1'000'000'000;
   _exit(70);
 }
 
-const std::int64_t* map_offset() {
+const std::int64_t* map_offsets() {
   const char* path = std::getenv("HEDGEROW_CHAOS_CLOCK");  // NOLINT(concurrency-mt-unsafe)
   const int fd = path == nullptr ? -1 : open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) die("clock shim: HEDGEROW_CHAOS_CLOCK names no file that can be read\n");
-  void* mapped = mmap(nullptr, sizeof(std::int64_t), PROT_READ, MAP_SHARED, fd, 0);
+  void* mapped = mmap(nullptr, 2 * sizeof(std::int64_t), PROT_READ, MAP_SHARED, fd, 0);
   close(fd);
   if (mapped == MAP_FAILED) die("clock shim: the clock's file can't be mapped\n");
   return static_cast<const std::int64_t*>(mapped);
@@ -39,7 +41,8 @@ const std::int64_t* map_offset() {
 struct host_clock {
   // libc's own, which asks the vDSO.
   gettime_function gettime = reinterpret_cast<gettime_function>(dlsym(RTLD_NEXT, "clock_gettime"));
-  const std::int64_t* offset = map_offset();
+  const std::int64_t* wall = map_offsets();
+  const std::int64_t* monotonic = wall + 1;
 };
 
 const host_clock& host() {
@@ -50,9 +53,11 @@ const host_clock& host() {
 int shifted(clockid_t id, timespec* into) {
   const host_clock& clock = host();
   const int done = clock.gettime(id, into);
-  if (done != 0 || (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE)) return done;
-  const std::int64_t ns =
-      into->tv_sec * second + into->tv_nsec + __atomic_load_n(clock.offset, __ATOMIC_RELAXED);
+  const bool wall = id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE;
+  const bool monotonic = id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE;
+  if (done != 0 || (!wall && !monotonic)) return done;
+  const std::int64_t ns = into->tv_sec * second + into->tv_nsec +
+                          __atomic_load_n(wall ? clock.wall : clock.monotonic, __ATOMIC_RELAXED);
   into->tv_sec = ns / second;
   into->tv_nsec = ns % second;
   return 0;

@@ -37,7 +37,7 @@ def check_shim(programs: Path, folder: Path):
     Errors: Failed."""
     offset = 3600 * 10**9
     file = folder / "an-hour-ahead"
-    file.write_bytes(struct.pack("<q", offset))
+    file.write_bytes(struct.pack("<qq", offset, 0))
     asked = subprocess.run([programs / "hedgerow", "clock", "--json", "--clock", "declared:5ms"],
                            env={**os.environ, "HEDGEROW_CHAOS_CLOCK": str(file),
                                 "LD_PRELOAD": str(programs / "hedgerow-chaos-clock.so")},
@@ -66,10 +66,10 @@ class Segment:
     def status(self) -> int:
         return struct.unpack_from("<i", self.bytes, 68)[0]
 
-    def write(self, bound_ns: int, status: int):
+    def write(self, bound_ns: int, status: int, as_of: int):
+        """`as_of` by the host's CLOCK_MONOTONIC_COARSE."""
         generation = struct.unpack_from("<H", self.bytes, 14)[0]
         struct.pack_into("<H", self.bytes, 14, generation | 1)
-        as_of = coarse_ns()
         struct.pack_into("<qqqqqQIiQ", self.bytes, 16, as_of // 10**9, as_of % 10**9,
                          as_of // 10**9 + VOID_AFTER_S, 0, bound_ns, 0, MAX_DRIFT_PPB, status, 0)
         following = (generation | 1) + 1
@@ -78,10 +78,10 @@ class Segment:
 
 @dataclass
 class Host:
-    """One host's clock. `limit_ns` is how wrong it may be."""
+    """One host's clock. `limit_ns` is how wrong it may be. `offsets`: clock_shim.cc."""
     name: str
     limit_ns: int
-    offset: mmap.mmap
+    offsets: mmap.mmap
     segment: Segment | None
     option: str
     status: int = SYNCHRONIZED
@@ -89,10 +89,14 @@ class Host:
     drift_ns: int = 0  # a round
 
     def get(self) -> int:
-        return struct.unpack("<q", self.offset)[0]
+        return struct.unpack_from("<q", self.offsets)[0]
 
     def put(self, ns: int):
-        self.offset[:] = struct.pack("<q", ns)
+        """A step: the monotonic clock stays."""
+        struct.pack_into("<q", self.offsets, 0, ns)
+
+    def monotonic(self) -> int:
+        return struct.unpack_from("<q", self.offsets, 8)[0]
 
     def round(self):
         # As far as the bound allows: beyond it a clock would be a liar, which is a control.
@@ -101,9 +105,10 @@ class Host:
             if abs(moved) > self.limit_ns:
                 self.drift_ns = -self.drift_ns
             else:
+                struct.pack_into("<q", self.offsets, 8, self.monotonic() + self.drift_ns)
                 self.put(moved)
         if self.segment and self.daemon:
-            self.segment.write(self.limit_ns, self.status)
+            self.segment.write(self.limit_ns, self.status, coarse_ns() + self.monotonic())
 
 
 class Clocks:
@@ -120,13 +125,13 @@ class Clocks:
     @staticmethod
     def make(folder: Path, name: str, bounded: bool, rng: Random) -> Host:
         path = folder / f"{name}.clock"
-        path.write_bytes(bytes(8))
+        path.write_bytes(bytes(16))
         with path.open("r+b") as file:
-            offset = mmap.mmap(file.fileno(), 8)
+            offsets = mmap.mmap(file.fileno(), 16)
         limit = (rng.choice(BOUNDS_MS) if bounded else DECLARED_MS) * 1_000_000
         segment = Segment(folder / f"{name}.shm0") if bounded else None
         option = f"clockbound:{segment.path}" if bounded else f"declared:{DECLARED_MS}ms"
-        host = Host(name, limit, offset, segment, option)
+        host = Host(name, limit, offsets, segment, option)
         # At the edge as often as within.
         host.put(rng.choice([-limit, limit, rng.randint(-limit, limit)]))
         host.round()

@@ -1,27 +1,45 @@
 """Faults of clocks. None makes a clock lie: what is claimed of it stays true throughout."""
 
 from clocks import DISRUPTED, SYNCHRONIZED, UNKNOWN, WANDER_NS
-from nemesis import ANY, LEADER, NotNow, Planned, kind
+from nemesis import ANY, FOLLOWER, LEADER, NotNow, Planned, kind
 
 SETTLED = 0.3  # seconds, after which the daemon has written again
 
 
-def claimed_clock(run, one: Planned, bounded: bool):
-    """The clock that is meant, and a claim on it; `bounded`: only one with a daemon."""
-    names = [name for name, host in run.clocks.hosts.items() if host.segment or not bounded]
-    host = run.clocks.hosts[run.pick(one, "clock", names).name]
+def picked_clock(run, one: Planned, among):
+    names = [name for name, host in run.clocks.hosts.items() if among(host)]
+    if not names:
+        raise NotNow
+    return run.clocks.hosts[run.pick(one, "clock", names).name]
+
+
+def bounded(host) -> bool:
+    return host.segment is not None
+
+
+def declared(host) -> bool:
+    return host.segment is None
+
+
+def claimed_clock(run, one: Planned, among):
+    """The clock that is meant, and a claim on it."""
+    host = picked_clock(run, one, among)
     return host, run.nemesis.claim(f"clock {host.name}")
+
+
+def edge_of(host, one: Planned) -> int:
+    return host.limit_ns if one.more < 0.5 else -host.limit_ns
 
 
 @kind("clock_edge", (0.5, 3.0), (LEADER, ANY))
 def clock_edge(run, one: Planned):
     """As wrong as it may be, exactly: at once. A declared clock that is stepped by more than it
     declares is distrusted for 30 s, so it goes to the edge that is nearer."""
-    host, claim = claimed_clock(run, one, bounded=False)
+    host, claim = claimed_clock(run, one, declared)
     with claim:
         before, drift = host.get(), host.drift_ns
-        edge = host.limit_ns if one.more < 0.5 else -host.limit_ns
-        if host.segment is None and abs(edge - before) > host.limit_ns:
+        edge = edge_of(host, one)
+        if abs(edge - before) > host.limit_ns:
             edge = -edge
         if edge == before:
             raise NotNow
@@ -33,10 +51,26 @@ def clock_edge(run, one: Planned):
     return [host.name], {"from_ns": before, "to_ns": edge}
 
 
+@kind("kill_at_edge", (0.0, 2.0), (LEADER, FOLLOWER, ANY))
+def kill_at_edge(run, one: Planned):
+    """The same under a daemon, to which a step would cost minutes of trust: the next process finds
+    the clock like that."""
+    host = picked_clock(run, one, bounded)
+    worker = run.workers[host.name]
+    with run.nemesis.claim(f"clock {host.name}", f"process {host.name}"):
+        run.tell(one, [host.name])
+        if not worker.kill():
+            raise NotNow
+        host.put(edge_of(host, one))
+        run.hold(one)
+        worker.start()
+    return [host.name], {"to_ns": host.get()}
+
+
 @kind("clock_drift", (1.0, 6.0), (LEADER, ANY))
 def clock_drift(run, one: Planned):
     """As fast as a quartz may drift, back and forth within the bound."""
-    host, claim = claimed_clock(run, one, bounded=False)
+    host, claim = claimed_clock(run, one, lambda _: True)
     with claim:
         before = host.get()
         run.tell(one, [host.name])
@@ -50,7 +84,7 @@ def clock_drift(run, one: Planned):
 
 
 def told(run, one: Planned, status: int):
-    host, claim = claimed_clock(run, one, bounded=True)
+    host, claim = claimed_clock(run, one, bounded)
     with claim:
         run.tell(one, [host.name])
         host.status = status
@@ -75,7 +109,7 @@ def clock_disrupted(run, one: Planned):
 def clock_daemon_gone(run, one: Planned):
     """Nobody renews the bound, and the clock drifts as fast as the bound grows; in a third of the
     cases the file is truncated, in another removed, and made anew in the end."""
-    host, claim = claimed_clock(run, one, bounded=True)
+    host, claim = claimed_clock(run, one, bounded)
     with claim:
         how = ("stopped", "truncated", "removed")[one.number % 3]
         run.tell(one, [host.name], f", file {how}")

@@ -8,7 +8,7 @@ DATABASE = "database"  # its host
 # What may keep a leader from the database, besides what happens to that or to a path to it.
 OFF_THE_NETWORK = ("link_down", "local_blackhole")
 # Those by which a process ends: its own pulses tell.
-ENDS = ("kill", "stop")
+ENDS = ("kill", "kill_at_edge", "stop")
 
 SLACK_US = 500_000
 # TCP waits, after a path is mended, for up to as long as it was broken; then the product has long
