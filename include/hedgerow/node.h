@@ -63,7 +63,7 @@ class node {
 
   // A stream to the leader, tied to its token; to every member of the present view, one stream
   // each, in the order of the view. Return at once; a stream that nobody takes ends with an error.
-  // Errors: invalid_argument, in the options.
+  // Errors: invalid_argument, in the options; stopped.
   result<stream> open_stream(const stream_options& how = {});
   result<std::vector<member_stream>> open_streams(const stream_options& how = {},
                                                   bool skip_self = false);

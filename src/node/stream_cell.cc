@@ -121,7 +121,8 @@ void stream::cell::call_back(stream_events with) {
   const std::lock_guard hold(lock_);
   calls_back_ = static_cast<bool>(with.on_message);
   goes_alone_ = calls_back_ || with.on_end;
-  events_ = std::move(with);
+  // The former ones end without the lock: they may hold the last handle, whose end takes it.
+  std::swap(events_, with);
 }
 
 // With the lock held.

@@ -63,6 +63,21 @@ stream handle_of(const std::shared_ptr<stream::cell>& of) {
   return stream(std::shared_ptr<stream::cell>(guard, of.get()));
 }
 
+// What is told of an end by whoever ends the loop.
+void end_without_loop(const std::shared_ptr<stream::cell>& of, const char* why) {
+  const stream_end how{fail(errc::stopped, why), of->acknowledged()};
+  const auto told = of->events().on_end;
+  if (of->end(how) && told) {
+    stream self(of);
+    try {
+      told(self, how);
+    } catch (...) {
+      // There is nothing left to cancel.
+    }
+  }
+  of->call_back({});
+}
+
 // A post that is dropped ends what it was to open.
 struct opening {
   opening(std::shared_ptr<stream::cell> cell, core::stream_request&& request)
@@ -75,7 +90,7 @@ struct opening {
   bool begun = false;
 
   ~opening() {
-    if (!begun) of->end({fail(errc::stopped, "stopped before the stream was opened"), 0});
+    if (!begun) end_without_loop(of, "stopped before the stream was opened");
   }
 };
 
@@ -111,9 +126,8 @@ void stream_hub::close() {
     gate_->refusing = true;
     gate_->hub = nullptr;
   }
-  for (const auto& [id, each] : cells_)
-    each->end({fail(errc::stopped, "this was stopped"), each->acknowledged()});
-  cells_.clear();
+  for (const auto& [id, each] : std::exchange(cells_, {}))
+    end_without_loop(each, "this was stopped");
   std::unique_lock hold(threads_->lock);
   threads_->left.wait_for(hold, farewell, [this] { return threads_->shares.taken() == 0; });
 }
@@ -124,7 +138,7 @@ result<stream> stream_hub::open(const stream_options& how, const std::optional<c
   const auto made = std::make_shared<stream::cell>(stream::cell::setup{
       gate_, with_.message_bytes_max, true, how.metadata, what.deadline, nullptr});
   made->call_back(how.events);
-  start(made, std::move(what));
+  if (!start(made, std::move(what))) return fail(errc::stopped, "this was stopped");
   return handle_of(made);
 }
 
@@ -140,10 +154,10 @@ result<std::vector<member_stream>> stream_hub::open_to(const stream_options& how
 }
 
 // Always by a post: a callback must not come before the caller has its handle.
-void stream_hub::start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what) {
-  const auto task = std::make_shared<opening>(of, std::move(what));
+bool stream_hub::start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what) {
   const std::lock_guard hold(gate_->lock);
-  if (gate_->refusing) return;
+  if (gate_->refusing) return false;
+  const auto task = std::make_shared<opening>(of, std::move(what));
   with_.loop.post([this, task] {
     task->begun = true;
     // Found before it is opened: it may end within the call.
@@ -152,14 +166,15 @@ void stream_hub::start(const std::shared_ptr<stream::cell>& of, core::stream_req
     engine_->open_stream(id, std::move(task->what));
     // Not before: what a callback of another stream writes meanwhile would find no stream.
     task->of->id = id;
-    take_news_of(*task->of);
+    take_news(task->of);
   });
+  return true;
 }
 
 // The loop runs no more when this goes: what is posted finds it, or does not run.
 void stream_hub::on_news(std::shared_ptr<stream::cell> of) {
   if (!on_loop()) {
-    with_.loop.post([this, of = std::move(of)] { take_news_of(*of); });
+    with_.loop.post([this, of = std::move(of)] { take_news(of); });
     return;
   }
   newsworthy_.push_back(std::move(of));
@@ -168,8 +183,14 @@ void stream_hub::on_news(std::shared_ptr<stream::cell> of) {
   with_.loop.post([this] { take_news(); });
 }
 
+void stream_hub::take_news(const std::shared_ptr<stream::cell>& of) {
+  newsworthy_.push_back(of);
+  if (!taking_) take_news();
+}
+
 void stream_hub::take_news() {
-  // What comes meanwhile comes into the same list.
+  // What comes meanwhile comes into the same list: a callback within these calls of the engine that
+  // writes to the stream in hand would overtake what is left of it here.
   taking_ = true;
   for (std::size_t i = 0; i < newsworthy_.size(); ++i) {
     const auto each = newsworthy_[i];

@@ -37,14 +37,14 @@ class stream_hub final : public engine::stream_listener {
   // Before the loop runs. The engine is made after its listener.
   void attach(engine::stream_user& to) { engine_ = &to; }
 
-  // Thread-safe. Streams that are opened from here on have ended. Before the loop is told to stop,
-  // so that it has seen all others.
+  // Thread-safe. From here on no stream is opened. Before the loop is told to stop, so that it has
+  // seen all others.
   void refuse();
   // The loop runs no more. Ends what has not ended, and waits half a second for handlers to return;
   // one that goes on is left to itself.
   void close();
 
-  // Thread-safe, also after close(): such a stream has ended. `to` empty: to the leader.
+  // Thread-safe, also after close(). `to` empty: to the leader. Errors: invalid_argument, stopped.
   result<stream> open(const stream_options& how, const std::optional<core::target>& to);
   result<std::vector<member_stream>> open_to(const stream_options& how,
                                              const std::vector<member>& members);
@@ -70,7 +70,8 @@ class stream_hub final : public engine::stream_listener {
   void call(const std::shared_ptr<stream::cell>& of, const Callback& callback,
             Arguments&&... arguments);
   std::shared_ptr<stream::cell> find(core::stream_id id) const;
-  void start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what);
+  // False once it refuses.
+  bool start(const std::shared_ptr<stream::cell>& of, core::stream_request&& what);
   void run(const std::shared_ptr<stream::cell>& of, const stream_handler& with,
            std::uint64_t connection);
   // For a thread of its own, which may outlive this.
@@ -78,6 +79,7 @@ class stream_hub final : public engine::stream_listener {
                                     const std::function<result<void>(stream&)>& handler,
                                     std::uint64_t connection) const;
   void take_news();
+  void take_news(const std::shared_ptr<stream::cell>& of);
   void take_news_of(stream::cell& of);
 
   setup with_;
