@@ -133,6 +133,7 @@ inline constexpr auto probe_names = std::to_array<std::string_view>({
     "session_rejoins_later",
     "engine_another_stood_back",
     "engine_asker_is_gone",
+    "engine_asks_late_for_views",
     "engine_beat_of_past_leader",
     "engine_behind_in_views",
     "engine_commit_after_lease",

@@ -106,6 +106,8 @@ class view_leader {
   // A view under this token is committed: the leader may act.
   bool ready() const { return ready_; }
   fencing_token token() const { return token_; }
+  // It waits for views that the store may have lost: whoever is reached now is to be asked, too.
+  bool gathering() const { return active() && phase_ == phase::gathering; }
   // The newest that is committed. Requires: ready().
   const view_ptr& current() const { return current_; }
   // The store's epoch changed and the lease was kept (F12).

@@ -64,7 +64,7 @@ void client_engine::drain() {
     for (auto& e : batch) {
       if (auto* t = std::get_if<core::call_effect::transmit>(&e)) {
         const auto request = t->request.id;
-        const auto carried = links_.carry(*t->to, std::move(t->request));
+        const auto carried = links_.carry(now_.boot, *t->to, std::move(t->request));
         if (carried == links::carried::sent) calls_.on_sent(request);
         if (carried == links::carried::no)
           calls_.on_unsent(now_.boot, request, "no connection to " + t->to->address, false,
@@ -193,7 +193,7 @@ void client_engine::give_up(ports::connection_id id) {
 void client_engine::on_open(ports::connection_id id, const ports::peer& who) {
   turn([&] {
     if (id != feed_) {
-      const auto o = links_.on_open(id, who);
+      const auto o = links_.on_open(now_.boot, id, who);
       settle(o, "its queue is full", false);
       streams_.on_open(now_.boot, id, o);
       return;
@@ -264,8 +264,7 @@ void client_engine::on_message(ports::connection_id id, message::any&& what) {
   turn([&] {
     if (streams_.on_message(now_.boot, id, what)) return;
     if (auto* r = std::get_if<message::reply>(&what)) {
-      links_.answered(r->id);
-      calls_.on_reply(now_.boot, std::move(*r), effects_);
+      if (links_.answered(id, r->id)) calls_.on_reply(now_.boot, std::move(*r), effects_);
     } else if (id != feed_) {
       return;
     } else if (const auto* v = std::get_if<message::view_push>(&what)) {

@@ -207,6 +207,7 @@ void engine::state::end_turn() {
     at = next_wake();
   }
   const bool told = tell_clock();
+  if (told) drain();  // what the owner does for it is of this turn
   if (stopping_ == stopping::leaving) finish_stop();
   if (told || stopping_ == stopping::leaving) at = next_wake();
   if (stopping_ == stopping::stopped) at = boot_time::never();

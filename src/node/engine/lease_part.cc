@@ -11,6 +11,7 @@ namespace hedgerow::engine {
 void engine::state::on_lease_reply(ports::request_id id, const ports::lease_reply& reply) {
   lease_.on_reply(now_, id, reply, lease_effects_);
   if (view_leader_.active()) view_leader_.on_epoch(lease_.epoch());
+  drain();  // R10: the loss of one's own is told before another's lead
   learn_from_row();
 }
 
@@ -41,7 +42,8 @@ void engine::state::carry_out(core::lease_effect::lost&& e) {
   update_leadership();
   ports_.handlers.leadership_ended(e.token + 1);
   say(severity::info, "leadership lost, token " + std::to_string(e.token) + ": " + e.why);
-  forget_leader(incarnation());
+  // By its token: this node may live under a new incarnation by now.
+  if (leader_.token == e.token) forget_leader(leader_.at.incarnation);
 }
 
 void engine::state::carry_out(core::lease_effect::released&& e) {
@@ -99,7 +101,8 @@ void engine::state::announce(leadership_state next, fencing_token token) {
   announced_ = next;
   announced_token_ = token;
   owner_.on_leadership(next, told);
-  if (next != leadership_state::leading) return;
+  // The owner may have stopped it meanwhile.
+  if (next != leadership_state::leading || lease_.held_token() != token) return;
   const auto& self = session_.self();
   learn_leader({{self.name, self.address, self.incarnation}, token, lease_.expires(), false});
 }
@@ -179,8 +182,8 @@ void engine::state::forget_leader(const hedgerow::incarnation& who) {
   tell_leader();
 }
 
-// Candidates queue up in the order of the view; those outside it come last, so that members, who
-// know the view, go first.
+// Candidates queue up in the order of the view, and those who know it but are not in it come last.
+// A newcomer knows none, and does not wait for anybody: there may be nobody.
 void engine::state::update_rank() {
   const auto& members = session_.current()->members;
   unsigned rank = 0;

@@ -1,5 +1,7 @@
 #include "node/engine/links.h"
 
+#include <algorithm>
+
 #include "base/mutant.h"
 #include "base/probe.h"
 
@@ -32,12 +34,12 @@ bool links::say(const core::target& to, const message::any& what) {
   return id != 0 && transport_.send(id, what);
 }
 
-links::carried links::carry(const core::target& to, message::request&& what) {
+links::carried links::carry(boot_time now, const core::target& to, message::request&& what) {
   const auto id = ensure(to);
   if (id == 0) {
     auto& l = links_[to.incarnation];
     if (l.id == 0) return carried::no;
-    l.waiting.push_back(std::move(what));
+    l.waiting.emplace_back(now, std::move(what));
     return carried::waiting;
   }
   const auto request = what.id;
@@ -50,17 +52,26 @@ bool links::forget(const incarnation& who, std::uint64_t request) {
   out_on_.erase(request);
   const auto it = links_.find(who);
   HEDGEROW_PROBE_IF(it != links_.end() && !it->second.waiting.empty(), link_request_taken_back);
-  return it != links_.end() &&
-         std::erase_if(it->second.waiting, [&](const auto& w) { return w.id == request; }) > 0;
+  return it != links_.end() && std::erase_if(it->second.waiting, [&](const auto& w) {
+                                 return w.second.id == request;
+                               }) > 0;
 }
 
 void links::verify(const core::target& who) {
   verifying_[transport_.dial(who.address, who.incarnation, dial_patience_)] = who;
 }
 
-void links::flush(link& l, outcome& o) {
-  for (auto& w : std::exchange(l.waiting, {})) {
+bool links::answered(ports::connection_id from, std::uint64_t request) {
+  const auto* on = out_on_.find(request);
+  if (on == nullptr || *on != from) return false;
+  out_on_.erase(request);
+  return true;
+}
+
+void links::flush(boot_time now, link& l, outcome& o) {
+  for (auto& [since, w] : std::exchange(l.waiting, {})) {
     const auto request = w.id;
+    w.remaining = std::max<nanoseconds>(w.remaining - (now - since), nanoseconds{1});
     if (transport_.send(l.id, std::move(w))) {
       out_on_.add(request, l.id);
       o.sent.push_back(request);
@@ -70,7 +81,7 @@ void links::flush(link& l, outcome& o) {
   }
 }
 
-links::outcome links::on_open(ports::connection_id id, const ports::peer& who) {
+links::outcome links::on_open(boot_time now, ports::connection_id id, const ports::peer& who) {
   outcome o;
   if (const auto v = verifying_.find(id); v != verifying_.end()) {
     o.verification = true;
@@ -90,7 +101,7 @@ links::outcome links::on_open(ports::connection_id id, const ports::peer& who) {
   peers_[id].incarnation = it->second;
   l.open = true;
   o.peer = l.to;
-  flush(l, o);
+  flush(now, l, o);
   return o;
 }
 
@@ -107,7 +118,7 @@ links::outcome links::on_dial_failed(ports::connection_id id) {
   auto l = links_.extract(it->second);
   dialled_.erase(it);
   o.peer = l.mapped().to;
-  for (const auto& w : l.mapped().waiting)
+  for (const auto& [since, w] : l.mapped().waiting)
     o.unsent.push_back(w.id);
   return o;
 }
@@ -165,7 +176,7 @@ links::outcome links::reset() {
   outcome o;
   o.cut = out_on_.ids();
   for (const auto& [who, l] : links_) {
-    for (const auto& w : l.waiting)
+    for (const auto& [since, w] : l.waiting)
       o.unsent.push_back(w.id);
     HEDGEROW_PROBE_IF(!l.open && l.id != 0, link_dial_given_up_by_eviction);
     if (!l.open) o.given_up.push_back(who);

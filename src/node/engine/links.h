@@ -34,9 +34,9 @@ class links {
   bool say(const core::target& to, const message::any& what);
   // Carries a request, now or when the connection is open.
   enum class carried : std::uint8_t { no, waiting, sent };
-  [[nodiscard]] carried carry(const core::target& to, message::request&& what);
-  // The answer came, or is not waited for any more.
-  void answered(std::uint64_t request) { out_on_.erase(request); }
+  [[nodiscard]] carried carry(boot_time now, const core::target& to, message::request&& what);
+  // False unless the request is out on this very connection: a peer may say anything.
+  [[nodiscard]] bool answered(ports::connection_id from, std::uint64_t request);
 
   // Not wanted any more. True if it had not left yet: then it never will.
   bool forget(const incarnation& who, std::uint64_t request);
@@ -55,7 +55,7 @@ class links {
     std::vector<ports::connection_id> closed;  // connections that were open, whoever dialled
     std::vector<incarnation> given_up;         // dials that nobody will hear of any more
   };
-  outcome on_open(ports::connection_id id, const ports::peer& who);
+  outcome on_open(boot_time now, ports::connection_id id, const ports::peer& who);
   outcome on_dial_failed(ports::connection_id id);
   outcome on_closed(ports::connection_id id);
   // Our own open connection takes nothing new; answers still come on it. Whom it goes to.
@@ -72,10 +72,10 @@ class links {
     core::target to;
     ports::connection_id id = 0;
     bool open = false;
-    std::vector<message::request> waiting;
+    std::vector<std::pair<boot_time, message::request>> waiting;  // since when
   };
 
-  void flush(link& l, outcome& o);
+  void flush(boot_time now, link& l, outcome& o);
 
   ports::transport& transport_;
   nanoseconds dial_patience_;

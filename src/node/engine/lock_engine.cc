@@ -70,16 +70,21 @@ void lock_engine::end_turn() {
 }
 
 void lock_engine::drain() {
-  while (!effects_.empty()) {
-    auto batch = std::exchange(effects_, {});
-    for (auto& e : batch) {
-      std::visit([this](auto&& one) { carry_out(std::forward<decltype(one)>(one)); }, std::move(e));
+  do {
+    while (!effects_.empty()) {
+      auto batch = std::exchange(effects_, {});
+      for (auto& e : batch) {
+        std::visit([this](auto&& one) { carry_out(std::forward<decltype(one)>(one)); },
+                   std::move(e));
+      }
     }
-  }
-  update_cell();
+    update_cell();  // the owner may release it for that
+  } while (!effects_.empty());
 }
 
 boot_time lock_engine::next_wake() const {
+  // Released from within what follow_stage has told.
+  if (stage_ == stage::releasing && lease_.idle()) return now_.boot;
   return std::min(lease_.next_wake(now_), deadline_);
 }
 
@@ -224,6 +229,8 @@ void lock_engine::carry_out(core::lease_effect::submit&& e) {
 }
 
 void lock_engine::carry_out(core::lease_effect::gained&& e) {
+  // Released by the owner for what he was told just before.
+  if (lease_.held_token() != e.token) return;
   if (stage_ == stage::held) {
     HEDGEROW_PROBE(lock_resumed);
     say(severity::info, "usable again, token " + std::to_string(e.token));

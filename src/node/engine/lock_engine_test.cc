@@ -4,7 +4,11 @@
 #include "node/engine/lock_engine.h"
 
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -80,20 +84,26 @@ class candidate : public lock_listener,
   void acquire(nanoseconds patience = 60s) {
     ASSERT_TRUE(engine->acquire(in_.now.boot + patience));
   }
+  // Whether it was executed or not: the engine does not know.
+  void lose_reply(bool executed) {
+    const auto [id, request] = open.front();
+    open.pop_front();
+    if (executed) core::execute(in_.row, in_.epoch, request);
+    engine->on_lease_reply(id, {ports::store_outcome::unknown, false, {}, {}, "cut"});
+  }
   bool held() const { return engine->cell().judge(in_.now.truth).leading(); }
   std::string take_told() { return std::exchange(told, {}); }
 
   void on_acquired(fencing_token t) override {
     token = t;
-    told += "acquired ";
     EXPECT_TRUE(held()) << "within the call, too";
-    if (on_acquired_do) on_acquired_do();
+    tell("acquired");
   }
   void on_not_acquired(const error& why) override {
-    told += "no ";
     last_no = why;
+    tell("no");
   }
-  void on_released() override { told += "released "; }
+  void on_released() override { tell("released"); }
   void on_suspended(fencing_token) override { told += "suspended "; }
   void on_resumed(fencing_token t) override {
     EXPECT_EQ(t, token);
@@ -104,11 +114,13 @@ class candidate : public lock_listener,
     EXPECT_FALSE(held());
     told += "lost ";
   }
-  void on_extended(fencing_token) override { told += "extended "; }
+  void on_extended(fencing_token) override { tell("extended"); }
   void on_waiting(milliseconds, const std::string&) override { told += "waiting "; }
   void on_queued() override { told += "queued "; }
   void on_freed() override { told += "freed "; }
-  void on_store(bool, const std::string&) override {}
+  void on_store(bool available, const std::string&) override {
+    if (available) act_on("store");
+  }
 
   std::unique_ptr<lock_engine> engine;
   std::deque<std::pair<ports::request_id, ports::lease_request>> open;
@@ -116,9 +128,17 @@ class candidate : public lock_listener,
   std::optional<error> last_no;
   fencing_token token = 0;
   boot_time at = boot_time::never();
-  std::function<void()> on_acquired_do;
+  std::map<std::string, std::function<void()>> then;  // done once, within what is told
 
  private:
+  void tell(const std::string& what) {
+    told += what + " ";
+    act_on(what);
+  }
+  void act_on(const std::string& what) {
+    if (const auto act = std::exchange(then[what], nullptr)) act();
+  }
+
   reading now() noexcept override { return in_.now; }
   std::string_view scale() const noexcept override { return "utc"; }
   std::string epoch() const override { return {}; }
@@ -369,11 +389,61 @@ TEST(lock_engine, the_owner_may_release_from_within_what_it_is_told) {
   shared_row row;
   row.used();
   candidate a(row, 1);
-  a.on_acquired_do = [&] { a.engine->release(); };
+  a.then["acquired"] = [&] { a.engine->release(); };
   a.acquire();
   a.settle();
   EXPECT_EQ(a.take_told(), "acquired freed released ");
   EXPECT_TRUE(row.row->released);
+}
+
+TEST(lock_engine, R7_is_not_held_again_where_the_owner_releases_it_for_word_of_the_store) {
+  shared_row row;
+  row.used();
+  candidate a(row, 1);
+  a.acquire();
+  a.reply();
+  a.lose_reply(true);  // it is taken
+  while (a.open.empty())
+    a.wake();
+  a.lose_reply(false);
+  while (a.open.empty())
+    a.wake();
+  a.then["store"] = [&] { a.engine->release(); };
+  a.reply();  // the store is there again, and the take had gone well
+  EXPECT_FALSE(a.held());
+  a.settle();
+  EXPECT_EQ(a.take_told(), "no freed released ");
+  EXPECT_TRUE(row.row->released);
+}
+
+TEST(lock_engine, a_release_within_word_of_an_extension_leaves_at_once) {
+  shared_row row;
+  row.used();
+  candidate a(row, 1);
+  a.acquire();
+  a.settle();
+  a.take_told();
+  a.then["extended"] = [&] { a.engine->release(); };
+  while (a.open.empty())
+    a.wake();
+  a.reply();
+  ASSERT_FALSE(a.open.empty());
+  EXPECT_EQ(a.open.front().second.action, lease_action::release);
+  a.settle();
+  EXPECT_EQ(a.take_told(), "extended freed released ");
+}
+
+TEST(lock_engine, a_release_with_nothing_to_release_is_over_at_once) {
+  shared_row row;
+  row.used();
+  candidate a(row, 1);
+  candidate b(row, 2);
+  a.acquire();
+  a.settle();
+  b.then["no"] = [&] { b.engine->release(); };
+  ASSERT_TRUE(b.engine->attempt());
+  b.settle();
+  EXPECT_EQ(b.take_told(), "no released ");
 }
 
 }  // namespace

@@ -106,7 +106,9 @@ void engine::state::carry_out(core::view_effect::alarm&& e) {
 }
 
 void engine::state::carry_out(core::session_effect::join&& /*e*/) {
-  if (leader_to_ask() != 0) links_.say(leader_.at, message::join{session_.self()});
+  if (leader_to_ask() == 0) return;
+  join_asked_ = true;
+  links_.say(leader_.at, message::join{session_.self()});
 }
 
 void engine::state::carry_out(core::session_effect::pull&& /*e*/) {
@@ -144,6 +146,7 @@ void engine::state::carry_out(core::session_effect::evicted&& e) {
   settle(links_.reset(), "this node was evicted", false);
   subscribers_.clear();
   joiners_.clear();
+  join_asked_ = false;
   beat_from_ = 0;
   ports_.transport.assume(self_as_peer());
   follow_view();
@@ -223,10 +226,12 @@ void engine::state::handle(ports::connection_id from, message::beat&& m) {
   // No clock is so wrong, and no lease so long; sums with it must not overflow.
   m.expires = std::min(m.expires, now_.truth.latest + std::chrono::hours{24});
   lease_.on_news(now_, m.token, m.expires, lease_effects_);
+  drain();  // R10, as for a row
   HEDGEROW_PROBE_IF(m.token < leader_.token, engine_beat_of_past_leader);
   if (m.token < leader_.token || m.token <= view_leader_.token()) return;
-  const auto& peer = *links_.peer_of(from);
-  learn_leader({{peer.name, peer.address, peer.incarnation}, m.token, m.expires, false});
+  const auto* peer = links_.peer_of(from);
+  if (peer == nullptr) return;
+  learn_leader({{peer->name, peer->address, peer->incarnation}, m.token, m.expires, false});
   beat_from_ = from;
   beat_nonce_ = m.nonce;
   session_.on_beat(now_.boot);
@@ -274,6 +279,7 @@ void engine::state::handle(ports::connection_id from, message::join&& m) {
 }
 
 void engine::state::handle(ports::connection_id /*from*/, message::join_reply&& m) {
+  join_asked_ = false;
   // Who was taken for the leader is not: one look at the store says who is.
   if (m.status == message::join_status::not_leader) lease_.on_holder_gone(now_, lease_effects_);
   session_.on_join_reply(now_.boot, m, session_effects_);

@@ -12,7 +12,7 @@
 namespace hedgerow::engine {
 
 void engine::state::on_open(ports::connection_id id, const ports::peer& who) {
-  const auto o = links_.on_open(id, who);
+  const auto o = links_.on_open(now_.boot, id, who);
   settle(o, "its queue is full", false);
   streams_.on_open(now_.boot, id, o);
   if (o.verification) {
@@ -24,8 +24,13 @@ void engine::state::on_open(ports::connection_id id, const ports::peer& who) {
       session_.current()->find(o.peer->incarnation) != nullptr &&
       !ports_.transport.send(id, message::view_push{session_.current()}))
     say(severity::debug, "could not send a view");
-  // Someone who waits to be admitted asks at once.
-  if (o.peer && !session_.inside() && o.peer->incarnation == leader_.at.incarnation)
+  // There was no connection when the members were asked.
+  HEDGEROW_PROBE_IF(o.peer && view_leader_.gathering(), engine_asks_late_for_views);
+  if (o.peer && view_leader_.gathering() && !ports_.transport.send(id, message::view_pull{}))
+    say(severity::debug, "could not ask for a view");
+  // Someone who has asked to be admitted asks again: there may have been no connection.
+  if (o.peer && join_asked_ && !session_.inside() && stopping_ == stopping::no &&
+      o.peer->incarnation == leader_.at.incarnation)
     session_effects_.emplace_back(core::session_effect::join{});
   if (!o.peer) return;
   if (const auto order = observer_.ask(o.peer->incarnation))
@@ -127,7 +132,7 @@ void engine::state::carry_out(core::call_effect::transmit&& e) {
     calls_.on_sent(request);
     inbox_.on_request(now_.boot, 0, std::move(e.request), authority(), inbox_effects_);
   } else {
-    const auto carried = links_.carry(*e.to, std::move(e.request));
+    const auto carried = links_.carry(now_.boot, *e.to, std::move(e.request));
     if (carried == links::carried::sent) calls_.on_sent(request);
     if (carried == links::carried::no)
       calls_.on_unsent(now_.boot, request, "no connection to " + e.to->address, false,
@@ -187,9 +192,8 @@ void engine::state::on_job_done(ports::job_id id, ports::job_result&& outcome) {
 }
 
 void engine::state::handle(ports::connection_id from, message::reply&& m) {
-  links_.answered(m.id);
   observer_.on_answer(links_.peer_of(from)->incarnation);
-  calls_.on_reply(now_.boot, std::move(m), call_effects_);
+  if (links_.answered(from, m.id)) calls_.on_reply(now_.boot, std::move(m), call_effects_);
 }
 
 void engine::state::handle(ports::connection_id from, message::subscribe&& /*m*/) {

@@ -235,6 +235,7 @@ class engine::state {
     fencing_token newest_other = 0;
   } stood_back_;
 
+  bool join_asked_ = false;             // of the leader, and not answered
   ports::connection_id beat_from_ = 0;  // where the leader's newest beat came from
   std::uint64_t beat_nonce_ = 0;
   std::vector<hedgerow::incarnation> extra_subjects_;

@@ -33,8 +33,9 @@ class stand : public testing::Test, public ports::transport, public stream_liste
             },
             [this](ports::connection_id id) { give_up(id); }) {
     desk_.set_acting(now, token);
-    desk_.on_open(now, from_peer,
-                  links_.on_open(from_peer, {ports::peer_role::member, "p", "p:1", peer_life}));
+    desk_.on_open(
+        now, from_peer,
+        links_.on_open(now, from_peer, {ports::peer_role::member, "p", "p:1", peer_life}));
   }
 
   void hear(message::any what) {

@@ -9,36 +9,8 @@
 namespace hedgerow::engine {
 namespace {
 
-struct suspended : testing::Test {
-  suspended()
-      : one(mine, {outside, outside, outside, outside, outside, outside}, outside, outside) {
-    one.start();
-    auto row = row_of_leader({1, 1}, "m1");
-    row.released = true;
-    answer_lease(row, true);
-    const auto& taken = outside.lease_asked.row;
-    row.holder = taken.holder;
-    row.incarnation = taken.incarnation;
-    row.token = token;
-    row.expires = taken.expires;
-    row.released = false;
-    ++row.version;
-    answer_lease(row, true);
-    answer_view({{token, 0}, "e", {}, {}});
-    answer_view(outside.view_asked.row);
-  }
-  static options own() {
-    options out;
-    out.self.name = "n";
-    out.self.address = "10.0.0.2:1";
-    return out;
-  }
-  void answer_lease(const ports::lease_row& row, bool applied) {
-    one.on_lease_reply(outside.asked, {ports::store_outcome::done, applied, row, "e", {}});
-  }
-  void answer_view(const ports::view_row& row) {
-    one.on_view_reply(outside.asked, {ports::store_outcome::done, true, row, "e", {}});
-  }
+struct suspended : testing::Test, lone_leader {
+  suspended() { lead(); }
   // And sees that its lease has expired.
   void lose_trust() {
     outside.at.truth = {{9'000'000}, {9'000'000}, clock_status::unknown, 1};
@@ -52,11 +24,6 @@ struct suspended : testing::Test {
     one.open_stream(id, std::move(what));
     return id;
   }
-
-  static constexpr fencing_token token = 8;
-  const options mine = own();
-  world outside;
-  engine one;
 };
 
 // By its alarm alone: nothing else is due then.

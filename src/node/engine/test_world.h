@@ -1,6 +1,7 @@
 #pragma once
 // What is outside an engine, for tests that say themselves what happens there.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -50,19 +51,30 @@ class world final : public ports::clock,
   void close(ports::connection_id id) override { closed.push_back(id); }
 
   void wake_at(boot_time) override {}
-  std::optional<ports::job_result> run(ports::job_id, const ports::job&) override { return {}; }
+  std::optional<ports::job_result> run(ports::job_id, const ports::job&) override {
+    ++jobs;
+    return {};
+  }
   void leadership_ended(fencing_token) override {}
   void write(severity, std::string_view) override {}
   bool wants(severity) const override { return false; }
 
   void on_view(const view_change&) override {}
-  void on_leadership(leadership_state, fencing_token) override {}
-  void on_leader(const leader_info& known) override { told = known; }
+  void on_leadership(leadership_state state, fencing_token) override {
+    words.push_back(state == leadership_state::leading ? "leads" : "leads not");
+    if (const auto act = std::exchange(on_leadership_do, nullptr)) act();
+  }
+  void on_leader(const leader_info& known) override {
+    told = known;
+    words.push_back("leader " + known.name);
+  }
   void on_member(const member&) override {}
   void on_evicted(removal_reason) override {}
   void on_failed(const error& why) override { failed.push_back(why); }
   void on_store(bool, const std::string&) override {}
-  void on_clock(clock_status, const std::string&) override {}
+  void on_clock(clock_status, const std::string&) override {
+    if (const auto act = std::exchange(on_clock_do, nullptr)) act();
+  }
   void on_waiting(milliseconds, const std::string&) override {}
   void on_send_done(call_id id, result<reply> how) override { done.emplace_back(id, how); }
   void on_broadcast_reply(call_id, member_reply) override {}
@@ -97,6 +109,10 @@ class world final : public ports::clock,
   std::vector<core::stream_id> opened;
   std::vector<std::pair<core::stream_id, stream_end>> ended;
   leader_info told;
+  std::vector<std::string> words;          // of leadership and leaders, in order
+  std::function<void()> on_leadership_do;  // once, within what is told
+  std::function<void()> on_clock_do;
+  int jobs = 0;
   std::vector<error> failed;
   int stopped = 0;
 };
@@ -116,5 +132,53 @@ inline ports::lease_row row_of_leader(const incarnation& who, const std::string&
           .scale = "utc",
           .version = 1};
 }
+
+// A node 'n' that takes a lease which was released, under `token`, with no other member.
+struct lone_leader {
+  static constexpr fencing_token token = 8;
+
+  // Up to the claim of the view row.
+  void take_lease() {
+    one.start();
+    row.released = true;
+    answer_lease(true);
+    const auto& taken = outside.lease_asked.row;
+    row.holder = taken.holder;
+    row.incarnation = taken.incarnation;
+    row.token = token;
+    row.expires = taken.expires;
+    row.released = false;
+    ++row.version;
+    answer_lease(true);
+  }
+  void lead() {
+    take_lease();
+    answer_view({{token, 0}, "e", {}, {}});
+    answer_view(outside.view_asked.row);
+  }
+  // With `row`.
+  void answer_lease(bool applied) {
+    one.on_lease_reply(outside.asked, {ports::store_outcome::done, applied, row, "e", {}});
+  }
+  void answer_view(const ports::view_row& with) {
+    one.on_view_reply(outside.asked, {ports::store_outcome::done, true, with, "e", {}});
+  }
+  void pass(nanoseconds time) {
+    outside.at.boot = outside.at.boot + time;
+    const auto us = std::chrono::duration_cast<microseconds>(time);
+    outside.at.truth.earliest = outside.at.truth.earliest + us;
+    outside.at.truth.latest = outside.at.truth.latest + us;
+  }
+  static options own() {
+    options out;
+    out.self.name = "n";
+    out.self.address = "10.0.0.2:1";
+    return out;
+  }
+
+  ports::lease_row row = row_of_leader({1, 1}, "m1");
+  world outside;
+  engine one{own(), {outside, outside, outside, outside, outside, outside}, outside, outside};
+};
 
 }  // namespace hedgerow::engine
