@@ -14,6 +14,7 @@ class client {
  public:
   // Starts to connect; returns without waiting. Errors: invalid_argument, store_unavailable.
   static result<std::unique_ptr<client>> start(client_options with);
+  // Stops first, see stop().
   ~client();
   client(const client&) = delete;
   client& operator=(const client&) = delete;
@@ -41,6 +42,8 @@ class client {
   // As node::reload_security.
   result<void> reload_security();
 
+  // Ends all calls and streams. Nothing of this client acts once any call of it has returned.
+  // Idempotent.
   void stop();
 
  private:

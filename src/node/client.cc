@@ -66,8 +66,10 @@ class client::impl final : public engine::client_listener {
   Answer ask(const std::function<Answer()>& question) const {
     if (loop_.on_loop_thread()) return question();
     const auto promise = std::make_shared<std::promise<Answer>>();
-    if (!post([promise, question] { promise->set_value(question()); })) return question();
-    return promise->get_future().get();
+    if (post([promise, question] { promise->set_value(question()); }))
+      return promise->get_future().get();
+    wait_for_end();  // up to there all is the loop's
+    return question();
   }
   result<void> reload_security() const {
     return ask<result<void>>([this]() -> result<void> {
@@ -139,6 +141,18 @@ class client::impl final : public engine::client_listener {
     if (!stopped_) loop_.post(std::move(task));
     return !stopped_;
   }
+  // False: it was stopped before.
+  bool begin_stop() {
+    const std::lock_guard hold(lock_);
+    changed_.notify_all();
+    return !std::exchange(stopped_, true);
+  }
+  // Of who finds it stopped. Not on the loop's thread: that one has yet to end.
+  void wait_for_end() const {
+    if (loop_.on_loop_thread()) return;
+    std::unique_lock hold(lock_);
+    changed_.wait(hold, [this] { return ended_; });
+  }
 
   struct mailbox {
     std::mutex lock;
@@ -178,10 +192,11 @@ class client::impl final : public engine::client_listener {
   std::thread thread_;
 
   mutable std::mutex lock_;
-  std::condition_variable changed_;
+  mutable std::condition_variable changed_;
   view_ptr view_ = std::make_shared<hedgerow::view>();  // guarded by lock_, and all below
   leader_info leader_;
   bool stopped_ = false;
+  bool ended_ = false;  // stop() is through
 };
 
 result<void> client::impl::open() {
@@ -213,26 +228,29 @@ result<void> client::impl::open() {
 }
 
 void client::impl::stop() {
-  {
-    const std::lock_guard hold(lock_);
-    if (stopped_) return;
-    stopped_ = true;
-    changed_.notify_all();
+  if (!begin_stop()) {
+    // Somebody else is at it. Who returns earlier would believe that nothing acts any more.
+    wait_for_end();
+    return;
   }
   // From here on nobody posts but this.
   {
     const std::lock_guard hold(mailbox_->lock);
     mailbox_->owner = nullptr;
   }
-  if (!thread_.joinable()) return;
-  hub_->refuse();
-  loop_.post([this] {
-    engine_->stop();
-    loop_.post([this] { loop_.stop(); });
-  });
-  thread_.join();
-  hub_->close();
+  if (hub_) hub_->refuse();
+  if (thread_.joinable()) {
+    loop_.post([this] {
+      engine_->stop();
+      loop_.post([this] { loop_.stop(); });
+    });
+    thread_.join();
+  }
+  if (hub_) hub_->close();
   transport_.reset();
+  const std::lock_guard hold(lock_);
+  ended_ = true;
+  changed_.notify_all();
 }
 
 result<void> client::impl::wait_until_connected(milliseconds timeout) {

@@ -1,16 +1,15 @@
 // Items 17, 18 and 19 of the thirty (docs/guarantees.md): ends, and callbacks that block.
 
 #include <atomic>
-#include <condition_variable>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <hedgerow/node.h>
 
+#include "node/test_gate.h"
 #include "node/test_streams.h"
 
 namespace hedgerow {
@@ -34,33 +33,6 @@ std::unique_ptr<node> start(options with) {
   EXPECT_TRUE(started) << started.error().message();
   return started ? std::move(*started) : nullptr;
 }
-
-// Whoever passes waits until it is opened, for 20 s at most.
-class gate {
- public:
-  void pass() {
-    std::unique_lock hold(lock_);
-    ++waiting_;
-    moved_.notify_all();
-    moved_.wait_for(hold, 20s, [this] { return open_; });
-    --waiting_;
-  }
-  void open() {
-    const std::lock_guard hold(lock_);
-    open_ = true;
-    moved_.notify_all();
-  }
-  bool wait_for_somebody() {
-    std::unique_lock hold(lock_);
-    return moved_.wait_for(hold, 20s, [this] { return waiting_ > 0; });
-  }
-
- private:
-  std::mutex lock_;
-  std::condition_variable moved_;
-  int waiting_ = 0;
-  bool open_ = false;
-};
 
 TEST(thirty, item_17_to_stop_twice_is_to_stop_once) {
   gate telling;
