@@ -29,8 +29,9 @@ struct message_view {
   std::chrono::nanoseconds until_deadline{};
 };
 
-// The answer, or an error whose text the caller gets with errc::handler_failed. An exception that
-// leaves the handler is answered the same way.
+// The answer, or an error whose text the caller gets with errc::handler_failed; the text is cut at
+// 4 KiB. An exception that leaves the handler is answered the same way, and so is an answer of more
+// than options::payload_bytes_max.
 using message_handler = std::function<result<std::string>(const message_view&)>;
 
 // What a send came to: executed exactly once by `from`, under `token`.

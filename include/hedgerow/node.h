@@ -47,8 +47,8 @@ class node {
   // To the leader, wherever it is; executed there at most once, under its lease. Blocks until the
   // outcome is known or the time is over; not to be called on the loop's thread.
   // Errors: no_leader and not_executed (certainly not executed), outcome_unknown (may have been:
-  // look before you repeat), handler_failed (executed; the handler's own error), too_large,
-  // overloaded, stopped.
+  // look before you repeat), handler_failed (executed; the handler's own error, or an answer
+  // over the limit), too_large, overloaded, stopped.
   result<reply> send(std::string_view payload, std::chrono::milliseconds timeout);
   // The same; `done` is called once, on the loop's thread, never from within this call. Called on
   // the loop's thread, it costs no thread hop.

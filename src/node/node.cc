@@ -330,7 +330,8 @@ result<void> node::impl::open() {
   counts_ = transport_->counts();
   pool_ = std::make_unique<worker_pool>(
       worker_pool::setup{with_.on_message, with_.on_broadcast, with_.handler_threads, with_.name,
-                         clock_.get(), &log_, [this](ports::job_id id, ports::job_result outcome) {
+                         with_.payload_bytes_max, clock_.get(), &log_,
+                         [this](ports::job_id id, ports::job_result outcome) {
                            loop_.post([this, id, outcome = std::move(outcome)] {
                              if (engine_) engine_->on_job_done(id, outcome);
                            });

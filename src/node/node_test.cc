@@ -3,9 +3,11 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <hedgerow/client.h>
 #include <hedgerow/node.h>
 
 #include "net/net_fixture.h"
+#include "node/test_streams.h"
 
 namespace hedgerow {
 namespace {
@@ -41,6 +43,43 @@ TEST(node, counts_what_strangers_do) {
   }
   one.stop();
   EXPECT_EQ(value_of(one.counters(), "handshakes_malformed"), 1U) << "they outlive the connections";
+}
+
+// Nobody waits for an answer that can't come, wherever the handler runs.
+TEST(node, says_that_an_answer_is_over_its_limit) {
+  options with;
+  with.name = "ann";
+  with.store = fresh_store("node_answers");
+  with.lease = milliseconds{300};
+  with.payload_bytes_max = 100;
+  const auto twice = [](const message_view& m) {
+    return result<std::string>(std::string(m.payload) + std::string(m.payload));
+  };
+  with.on_message = handler::on_pool(twice);
+  with.on_broadcast = handler::non_blocking(twice);
+  client_options look;
+  look.store = with.store;
+  const auto started = node::start(with);
+  ASSERT_TRUE(started) << started.error().message();
+  node& one = **started;
+  const auto outside = client::start(look);
+  ASSERT_TRUE(outside) << outside.error().message();
+  ASSERT_TRUE((*outside)->wait_for_leader(milliseconds{20'000}));
+  ASSERT_TRUE(wait_for([&] { return one.leadership().leading(); }));
+
+  const auto expect_told = [](const auto& outcome) {
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, errc::handler_failed);
+    EXPECT_EQ(outcome.error().message(), "the answer has 102 bytes, the limit is 100");
+  };
+  const std::string fits(50, 'x');
+  const std::string half(51, 'x');
+  EXPECT_TRUE((*outside)->send(fits, milliseconds{20'000}));
+  expect_told((*outside)->send(half, milliseconds{20'000}));
+  expect_told(one.send(half, milliseconds{20'000}));
+  const auto all = (*outside)->broadcast(half, {.timeout = milliseconds{20'000}});
+  ASSERT_TRUE(all && all->size() == 1);
+  expect_told(all->front().answer);
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include "node/worker_pool.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <stop_token>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -19,10 +22,6 @@ using ports::job_result;
 
 constexpr milliseconds loop_hold_max{5};
 constexpr milliseconds farewell{500};
-
-job_result refusal(reply_status status, std::string_view text) {
-  return {status, make_bytes(text)};
-}
 
 }  // namespace
 
@@ -47,6 +46,8 @@ struct worker_pool::state {
     return work.kind == message::request_kind::send ? with.on_message : with.on_broadcast;
   }
 
+  job_result refusal(reply_status status, std::string_view text) const;
+  job_result answer_with(std::string&& text) const;
   // `now`: a reading as it starts.
   job_result execute(const ports::job& work, const reading& now, const std::stop_token& stop) const;
   void work_loop();
@@ -85,6 +86,21 @@ void worker_pool::watch(const engine::leadership_cell& cell) {
   state_->cell = &cell;
 }
 
+// What is longer than a payload may be would not leave, and the asker would wait in vain.
+job_result worker_pool::state::refusal(reply_status status, std::string_view text) const {
+  const std::size_t most = std::min(limits::error_text_bytes_max, with.payload_bytes_max);
+  return {status, make_bytes(text.substr(0, most))};
+}
+
+job_result worker_pool::state::answer_with(std::string&& text) const {
+  if (text.size() > with.payload_bytes_max) {
+    return refusal(reply_status::handler_failed, "the answer has " + std::to_string(text.size()) +
+                                                     " bytes, the limit is " +
+                                                     std::to_string(with.payload_bytes_max));
+  }
+  return {reply_status::ok, std::make_shared<const std::string>(std::move(text))};
+}
+
 // A handler's own trouble is the caller's to know and nobody else's.
 job_result worker_pool::state::execute(const ports::job& work, const reading& now,
                                        const std::stop_token& stop) const {
@@ -104,11 +120,11 @@ job_result worker_pool::state::execute(const ports::job& work, const reading& no
   try {
     auto answer =
         h.call({as_view(work.payload), work.from, work.token, remaining, stop, until_deadline});
-    if (answer) return {reply_status::ok, std::make_shared<const std::string>(std::move(*answer))};
+    if (answer) return answer_with(std::move(*answer));
     // Cut off in the middle: whoever asked must look for himself.
     const auto failed =
         stop.stop_requested() ? reply_status::unknown : reply_status::handler_failed;
-    return refusal(failed, answer.error().message().substr(0, limits::error_text_bytes_max));
+    return refusal(failed, answer.error().message());
   } catch (...) {
     return refusal(reply_status::handler_failed, thrown_by("the handler"));
   }
@@ -154,7 +170,7 @@ std::optional<job_result> worker_pool::run(ports::job_id id, const ports::job& w
   }
   const std::lock_guard hold(state_->lock);
   if (state_->queue.size() >= limits::handler_queue_max)
-    return refusal(reply_status::overloaded, "too many messages wait for their handlers");
+    return state_->refusal(reply_status::overloaded, "too many messages wait for their handlers");
   state_->queue.push_back({id, work, {}});
   state_->work_came.notify_one();
   return std::nullopt;

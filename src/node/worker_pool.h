@@ -1,11 +1,14 @@
 #pragma once
 // Where the user's handlers run: a bounded pool, or the loop itself for those that say so.
 
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include <hedgerow/options.h>
 
+#include "model/limits.h"
 #include "node/engine/leadership_cell.h"
 #include "ports/clock.h"
 #include "ports/handlers.h"
@@ -20,6 +23,8 @@ class worker_pool final : public ports::handlers {
     handler on_broadcast;
     unsigned threads = 8;
     std::string name;  // of the node, for answers
+    // Of an answer. A longer one is told as handler_failed: it could not be sent.
+    std::size_t payload_bytes_max = limits::payload_bytes_default;
     ports::clock* clock = nullptr;
     ports::log* log = nullptr;
     // Brings an answer to the loop's thread.
