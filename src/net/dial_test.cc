@@ -202,6 +202,36 @@ TEST_F(dial_test, is_silent_when_out_of_connections) {
   EXPECT_EQ(full.failed.back().why, ports::dial_failure::silent);
 }
 
+TEST_F(dial_test, that_is_never_tried_leaves_the_limit_on_accepted_connections_as_it_is) {
+  node full("full");
+  transport_options one;
+  one.connections_max = 1;
+  full.listen(loop, one);
+  join(full, a);
+  full.net->dial(a.net->address(), {}, seconds(10));
+  ASSERT_TRUE(until([&] { return full.failed.size() == 1; }));
+  full.net->close(full.net->dial(a.net->address(), {}, seconds(10)));
+  settle();
+  EXPECT_EQ(full.failed.size(), 1U);
+
+  node b("bob");
+  node c("cid");
+  b.listen(loop);
+  c.listen(loop);
+  const auto turned_away = [&] {
+    return full.net->counts()->of(occurrence::connections_turned_away);
+  };
+  b.net->dial(full.net->address(), {}, seconds(10));
+  ASSERT_TRUE(until([&] { return !b.opened.empty() || !b.failed.empty(); }));
+  ASSERT_FALSE(b.opened.empty()) << "there was room for it";
+  EXPECT_EQ(turned_away(), 0U);
+  full.net->set_busy(full.opened.back().first, true);  // it makes no room, however slow this is
+  c.net->dial(full.net->address(), {}, seconds(10));
+  ASSERT_TRUE(until([&] { return !c.opened.empty() || !c.failed.empty(); }));
+  EXPECT_FALSE(c.failed.empty()) << "for one more there was none";
+  EXPECT_EQ(turned_away(), 1U);
+}
+
 TEST_F(dial_test, resolves_names) {
   node b("bob");
   b.listen(loop);

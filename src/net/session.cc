@@ -28,16 +28,16 @@ std::string text_of(int error) {
 
 }  // namespace
 
-session::session(event_loop::impl& loop, session_host& host, ports::connection_id id)
+session::session(event_loop::impl& loop, session_host& host, ports::connection_id id, origin from)
     : loop_(loop),
       host_(host),
       id_(id),
+      dialer_(from == origin::dialled),
       deadline_(loop),
       reader_(wire::stage::awaiting_hello, host.options().payload_limit),
       queue_(host.options().payload_limit, host.options().queue_bytes_max) {}
 
 void session::dial(const std::string& address, const incarnation& expected, nanoseconds patience) {
-  dialer_ = true;
   address_ = address;
   expected_ = expected;
   reader_.set_stage(wire::stage::awaiting_answer);

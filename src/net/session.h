@@ -85,13 +85,15 @@ class session_host {
 
 class session final : public waiter, public std::enable_shared_from_this<session> {
  public:
-  // The host must outlive the session, up to its drop() or its end.
-  session(event_loop::impl& loop, session_host& host, ports::connection_id id);
+  enum class origin : std::uint8_t { dialled, accepted };
 
-  // One of these, once.
+  // The host must outlive the session, up to its drop() or its end.
+  session(event_loop::impl& loop, session_host& host, ports::connection_id id, origin from);
+
+  // One of these, once, as of its origin.
   void dial(const std::string& address, const incarnation& expected, nanoseconds patience);
-  void accept(loop_socket socket);
   void give_up(const std::string& why);  // a dial that is not even tried
+  void accept(loop_socket socket);
 
   ports::connection_id id() const { return id_; }
   bool is_closed() const { return state_ == state::closed; }
@@ -170,8 +172,8 @@ class session final : public waiter, public std::enable_shared_from_this<session
   event_loop::impl& loop_;
   session_host& host_;
   const ports::connection_id id_;
+  const bool dialer_;
   state state_ = state::connecting;
-  bool dialer_ = false;
   bool write_waiting_ = false;
   bool flush_wanted_ = false;
   bool input_ended_ = false;  // while closing

@@ -135,7 +135,7 @@ class transport::impl final : public session_host, public turn_hook {
 
   ports::connection_id dial(const std::string& address, const incarnation& expected,
                             nanoseconds patience) {
-    const auto who = std::make_shared<session>(loop_, *this, ++last_id_);
+    const auto who = std::make_shared<session>(loop_, *this, ++last_id_, session::origin::dialled);
     add(who);
     if (sessions_.size() - accepted_ > limits_.connections_max) {
       loop_.post([who] { who->give_up("too many connections of our own"); });
@@ -238,7 +238,7 @@ class transport::impl final : public session_host, public turn_hook {
   }
 
   void take_in(loop_socket accepted) {
-    const auto who = std::make_shared<session>(loop_, *this, ++last_id_);
+    const auto who = std::make_shared<session>(loop_, *this, ++last_id_, session::origin::accepted);
     books_.add(occurrence::connections_accepted);
     ++accepted_;
     add(who);
