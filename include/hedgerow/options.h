@@ -62,7 +62,7 @@ struct options {
   std::chrono::milliseconds open_timeout{5000};
   std::string zone;                                 // for the choice of observers; may be empty
   std::map<std::string, std::string> tags;          // up to 256, and 8 KiB in all
-  std::size_t payload_bytes_max = 4 * 1024 * 1024;  // of a message or a reply; up to 64 MiB
+  std::size_t payload_bytes_max = 4 * 1024 * 1024;  // of a message or a reply; 64 B to 64 MiB
   unsigned handler_threads = 8;                     // of the pool; 1 to 256
   log_sink log;                                     // empty is silence
   severity log_level = severity::info;

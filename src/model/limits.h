@@ -19,6 +19,7 @@ inline constexpr std::size_t removed_kept_max = 32;
 
 inline constexpr std::size_t payload_bytes_default = 4 * 1024 * 1024;
 inline constexpr std::size_t payload_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t payload_bytes_min = 64;  // the words of a refusal must fit
 // Any frame that is no payload; the largest is a view of members_max with all their tags.
 inline constexpr std::size_t control_bytes_max = 6 * 1024 * 1024;
 inline constexpr std::size_t error_text_bytes_max = 4 * 1024;

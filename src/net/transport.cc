@@ -103,7 +103,7 @@ class transport::impl final : public session_host, public turn_hook {
 
   result<void> reload_security() {
     auto done = security_->reload();
-    if (done) retire_sessions();
+    if (done && is_encrypted()) retire_sessions();
     return done;
   }
 

@@ -45,6 +45,22 @@ TEST(node, counts_what_strangers_do) {
   EXPECT_EQ(value_of(one.counters(), "handshakes_malformed"), 1U) << "they outlive the connections";
 }
 
+TEST(node, has_nothing_to_read_again_without_security) {
+  options with;
+  with.name = "ann";
+  with.store = fresh_store("node_plain");
+  with.lease = milliseconds{300};
+  const auto one = node::start(with);
+  ASSERT_TRUE(one) << one.error().message();
+  client_options look;
+  look.store = with.store;
+  const auto outside = client::start(look);
+  ASSERT_TRUE(outside) << outside.error().message();
+  ASSERT_TRUE((*outside)->wait_for_leader(milliseconds{20'000})) << "connected";
+  EXPECT_TRUE((*one)->reload_security());
+  EXPECT_TRUE((*outside)->reload_security());
+}
+
 // Nobody waits for an answer that can't come, wherever the handler runs.
 TEST(node, says_that_an_answer_is_over_its_limit) {
   options with;

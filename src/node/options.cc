@@ -23,9 +23,10 @@ result<void> check_name(const std::string& what, const std::string& value) {
 }
 
 result<void> check_payload_limit(std::size_t limit) {
-  if (limit == 0 || limit > limits::payload_bytes_max)
-    return fail(errc::invalid_argument,
-                "payload_bytes_max must be from 1 to " + std::to_string(limits::payload_bytes_max));
+  if (limit < limits::payload_bytes_min || limit > limits::payload_bytes_max)
+    return fail(errc::invalid_argument, "payload_bytes_max must be from " +
+                                            std::to_string(limits::payload_bytes_min) + " to " +
+                                            std::to_string(limits::payload_bytes_max));
   return {};
 }
 
