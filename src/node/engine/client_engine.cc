@@ -124,6 +124,26 @@ void client_engine::follow_next() {
   feed_told_ = false;
 }
 
+// Any member will do; what was known stays until somebody knows better.
+void client_engine::leave_feed() {
+  feed_ = 0;
+  feed_open_ = false;
+  feed_retry_ = now_.boot;
+  // Who has told something knew the members. Behind one that has not, the list goes on: it may be
+  // all that is known.
+  if (feed_told_) candidates_.clear();
+  if (!candidates_.empty()) return;
+  // From the next one on: else two that end each feed would take turns, and others get none.
+  const auto& all = view_->members;
+  const auto left = [this](const member& m) { return m.address == dialled_; };
+  const auto at = std::find_if(all.begin(), all.end(), left);
+  for (auto m = at; m != all.end(); ++m) {
+    if (!left(*m)) candidates_.push_back(m->address);
+  }
+  for (auto m = all.begin(); m != at; ++m)
+    candidates_.push_back(m->address);
+}
+
 void client_engine::send(core::call_id id, bytes payload, boot_time deadline) {
   turn([&] { calls_.send(now_.boot, id, std::move(payload), deadline, effects_); });
 }
@@ -229,13 +249,7 @@ void client_engine::on_closed(ports::connection_id id, const std::string& why) {
       return;
     }
     HEDGEROW_PROBE(client_feed_lost);
-    feed_ = 0;
-    feed_open_ = false;
-    // Any member will do; what was known stays until somebody knows better.
-    for (const auto& m : view_->members) {
-      if (m.address != dialled_) candidates_.push_back(m.address);
-    }
-    feed_retry_ = now_.boot;
+    leave_feed();
     if (feed_told_) return;
     // It would be so again at once.
     problem_ = dialled_ + " ended the connection at once, as an agent does that has as many " +

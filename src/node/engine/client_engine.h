@@ -82,6 +82,7 @@ class client_engine final : public ports::transport_listener, public stream_user
   void turn(Event event);
   void drain();
   void follow_next();
+  void leave_feed();
   void accept(const view_ptr& offered);
   void accept(const message::leader_news& news);
   // Ends an open connection as if the other side had.
@@ -105,7 +106,7 @@ class client_engine final : public ports::transport_listener, public stream_user
   bool feed_open_ = false;
   bool feed_told_ = false;  // something came over it
   boot_time feed_retry_ = boot_time::never();
-  std::deque<std::string> candidates_;
+  std::deque<std::string> candidates_;  // to be followed next; then more are asked for
   std::string dialled_;
   std::string problem_;
   view_ptr view_;

@@ -80,7 +80,7 @@ class world final : public ports::clock,
   void on_broadcast_reply(call_id, member_reply) override {}
   void on_broadcast_done(call_id) override {}
   void on_stopped() override { ++stopped; }
-  void on_addresses_wanted() override {}
+  void on_addresses_wanted() override { ++addresses_wanted; }
 
   void on_stream_offered(core::stream_id id, core::stream_offer&&) override {
     offered.push_back(id);
@@ -115,6 +115,7 @@ class world final : public ports::clock,
   int jobs = 0;
   std::vector<error> failed;
   int stopped = 0;
+  int addresses_wanted = 0;
 };
 
 // Of 'a' at 127.0.0.1:1, whose lease holds for a second of the world's time.
