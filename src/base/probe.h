@@ -212,6 +212,7 @@ inline constexpr auto probe_names = std::to_array<std::string_view>({
     "stream_waited_for_leader",
     "stream_window_grows",
     "stream_without_leader",
+    "client_agent_silent",
     "client_feed_lost",
     "client_feed_retired",
     "client_knows_nobody",

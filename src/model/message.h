@@ -84,7 +84,8 @@ struct released {
   bool stood_back = false;  // its leader heard at most half of the members (C5)
 };
 
-// A client (or node) wants views and leader news on this connection from now on.
+// A client (or node) wants views and leader news on this connection from now on. Said again, it is
+// answered with the leader news alone: by that a client sees that its agent is there.
 struct subscribe {};
 struct leader_news {
   std::string name;  // empty: no leader known

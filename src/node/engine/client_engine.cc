@@ -13,6 +13,14 @@ namespace {
 
 constexpr nanoseconds dial_patience = milliseconds{1000};
 constexpr nanoseconds look_again = milliseconds{200};
+// An agent tells who leads with each beat that it hears, several times a second; where nobody
+// leads, it has nothing to tell. Who is silent for so long is asked whether it is there.
+constexpr nanoseconds feed_quiet = milliseconds{2000};
+// A member that is silent for so long is none any more; and to be wrong costs a dial and a view.
+// Twice as long each time until somebody answers: a view of hundreds may come over a slow link, or
+// after those of as many other clients that have lost the same agent.
+constexpr nanoseconds feed_patience = milliseconds{2000};
+constexpr nanoseconds feed_patience_max = seconds{64};
 
 core::target target_of(const member& m) {
   return {m.name, m.address, m.incarnation};
@@ -32,6 +40,7 @@ client_engine::client_engine(ports_in_use ports, client_listener& owner, stream_
           [] { return core::streams::authority{}; },
           [this](ports::connection_id id) { give_up(id); }),
       alarm_(ports.timers),
+      patience_(feed_patience),
       view_(std::make_shared<const hedgerow::view>()) {}
 
 template <class Event>
@@ -43,6 +52,7 @@ void client_engine::turn(Event event) {
   in_turn_ = true;
   now_ = ports_.clock.now();
   event();
+  watch_feed();
   if (now_.boot >= feed_retry_) {
     feed_retry_ = boot_time::never();
     follow_next();
@@ -50,7 +60,8 @@ void client_engine::turn(Event event) {
   calls_.tick(now_.boot, effects_);
   streams_.tick(now_.boot);
   drain();
-  const boot_time due = std::min(std::min(calls_.next_wake(), streams_.next_wake()), feed_retry_);
+  const boot_time due =
+      std::min({calls_.next_wake(), streams_.next_wake(), feed_retry_, feed_check_});
   const boot_time at = std::max(due, now_.boot + milliseconds{1});
   alarm_.set(at);
   in_turn_ = false;
@@ -120,14 +131,36 @@ void client_engine::follow_next() {
   dialled_ = candidates_.front();
   candidates_.pop_front();
   feed_ = ports_.transport.dial(dialled_, {}, dial_patience);
-  feed_open_ = false;
   feed_told_ = false;
+}
+
+void client_engine::ask_feed() {
+  feed_asked_ = true;
+  feed_check_ = now_.boot + patience_;
+  // An agent that was asked already says once more who leads. What can't be sent is not answered.
+  static_cast<void>(ports_.transport.send(feed_, message::subscribe{}));
+}
+
+// The kernel of a process that is stopped goes on to acknowledge: its connections never end.
+void client_engine::watch_feed() {
+  if (now_.boot < feed_check_) return;
+  // A loop that comes so late stood still itself, and the answer may lie behind this turn.
+  const bool late = now_.boot >= feed_check_ + feed_patience;
+  if (!feed_asked_ || late) {
+    ask_feed();
+    return;
+  }
+  HEDGEROW_PROBE(client_agent_silent);
+  problem_ = dialled_ + " has fallen silent";
+  patience_ = std::min(2 * patience_, feed_patience_max);
+  ports_.transport.close(feed_);
+  leave_feed();
 }
 
 // Any member will do; what was known stays until somebody knows better.
 void client_engine::leave_feed() {
   feed_ = 0;
-  feed_open_ = false;
+  feed_check_ = boot_time::never();
   feed_retry_ = now_.boot;
   // Who has told something knew the members. Behind one that has not, the list goes on: it may be
   // all that is known.
@@ -218,7 +251,7 @@ void client_engine::on_open(ports::connection_id id, const ports::peer& who) {
       streams_.on_open(now_.boot, id, o);
       return;
     }
-    feed_open_ = ports_.transport.send(id, message::subscribe{});
+    ask_feed();
   });
 }
 
@@ -268,7 +301,7 @@ void client_engine::on_retired(ports::connection_id id) {
     HEDGEROW_PROBE(client_feed_retired);
     ports_.transport.close(id);
     feed_ = 0;
-    feed_open_ = false;
+    feed_check_ = boot_time::never();
     candidates_.push_front(dialled_);
     feed_retry_ = now_.boot;
   });
@@ -276,6 +309,11 @@ void client_engine::on_retired(ports::connection_id id) {
 
 void client_engine::on_message(ports::connection_id id, message::any&& what) {
   turn([&] {
+    if (id == feed_) {
+      feed_asked_ = false;
+      patience_ = feed_patience;
+      feed_check_ = now_.boot + feed_quiet;
+    }
     if (streams_.on_message(now_.boot, id, what)) return;
     if (auto* r = std::get_if<message::reply>(&what)) {
       if (links_.answered(id, r->id)) calls_.on_reply(now_.boot, std::move(*r), effects_);

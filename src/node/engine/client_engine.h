@@ -2,7 +2,8 @@
 // A client's loop: follows one node of the group for views and leader news, and carries calls.
 //
 // Deterministic and confined to the loop's thread, like engine. Goes on to another node when the
-// one that it follows is gone or silent.
+// one that it follows is gone, or has said nothing for two seconds, and nothing for two more after
+// it was asked.
 
 #include <deque>
 #include <string>
@@ -82,6 +83,8 @@ class client_engine final : public ports::transport_listener, public stream_user
   void turn(Event event);
   void drain();
   void follow_next();
+  void ask_feed();
+  void watch_feed();
   void leave_feed();
   void accept(const view_ptr& offered);
   void accept(const message::leader_news& news);
@@ -102,9 +105,11 @@ class client_engine final : public ports::transport_listener, public stream_user
   bool in_turn_ = false;
   bool stopped_ = false;
   alarm alarm_;
-  ports::connection_id feed_ = 0;  // being dialled, or open
-  bool feed_open_ = false;
-  bool feed_told_ = false;  // something came over it
+  ports::connection_id feed_ = 0;              // being dialled, or open
+  bool feed_asked_ = false;                    // and nothing has come since
+  boot_time feed_check_ = boot_time::never();  // of an open one: when it has been silent for long
+  bool feed_told_ = false;                     // something came over it
+  nanoseconds patience_;                       // with one that was asked
   boot_time feed_retry_ = boot_time::never();
   std::deque<std::string> candidates_;  // to be followed next; then more are asked for
   std::string dialled_;

@@ -1,5 +1,6 @@
 // Whom a client follows when the agent that it followed is no use any more.
 
+#include <algorithm>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -46,6 +47,23 @@ struct client_feed : testing::Test {
     open(followed());
     one.on_closed(feed(), "ended");
     pass(milliseconds{200});
+  }
+  // So long by its alarm alone, and nothing else happens.
+  void wait(nanoseconds how_long) {
+    const boot_time until = outside.at.boot + how_long;
+    while (outside.alarm <= until) {
+      outside.at.boot = outside.alarm;
+      one.on_wake();
+    }
+    outside.at.boot = until;
+  }
+  void tell_leader() {
+    one.on_message(feed(), message::leader_news{"b", "b", {1, 'b'}, 7, 3000, 0});
+  }
+  std::ptrdiff_t times_asked() const {
+    return std::count_if(outside.sent.begin(), outside.sent.end(), [](const auto& each) {
+      return std::holds_alternative<message::subscribe>(each.second);
+    });
   }
   void refuse() {
     one.on_dial_failed(feed(), ports::dial_failure::refused, {}, "refused");
@@ -104,6 +122,119 @@ TEST_F(client_feed, that_is_ended_before_anything_was_told_leads_to_the_others_o
   outside.at.boot = outside.at.boot + milliseconds{200};
   other.on_wake();
   EXPECT_EQ(followed(), "y");
+}
+
+// As of a process that is stopped: its kernel goes on to acknowledge.
+TEST_F(client_feed, that_is_silent_is_left_when_nobody_answers_there) {
+  tell_leader();
+  wait(milliseconds{1900});
+  EXPECT_EQ(times_asked(), 1) << "when it was opened";
+  wait(milliseconds{200});
+  EXPECT_EQ(times_asked(), 2);
+  wait(milliseconds{1800});
+  EXPECT_TRUE(outside.closed.empty());
+  wait(milliseconds{200});
+  EXPECT_EQ(outside.closed, std::vector<connection_id>{1});
+  EXPECT_EQ(followed(), "b");
+  EXPECT_EQ(one.problem(), "a has fallen silent");
+  EXPECT_EQ(one.view()->members.size(), 3U) << "what was known stays";
+}
+
+TEST_F(client_feed, that_is_silent_stays_where_somebody_answers) {
+  for (int i = 0; i < 10; ++i) {
+    wait(milliseconds{3900});
+    EXPECT_EQ(times_asked(), 2 + i);
+    tell_leader();
+  }
+  EXPECT_EQ(followed(), "a");
+  EXPECT_TRUE(outside.closed.empty());
+}
+
+TEST_F(client_feed, that_is_told_of_often_is_asked_for_nothing) {
+  for (int i = 0; i < 100; ++i) {
+    tell_leader();
+    wait(milliseconds{300});
+  }
+  EXPECT_EQ(times_asked(), 1);
+}
+
+// The view that it waits for may be large, and the link slow.
+TEST_F(client_feed, that_is_silent_from_the_beginning_is_left_later_each_time) {
+  one.on_closed(feed(), "gone");
+  open("b");
+  wait(milliseconds{2100});
+  ASSERT_EQ(followed(), "c");
+  open("c");
+  wait(milliseconds{3900});
+  EXPECT_EQ(outside.closed, std::vector<connection_id>{2});
+  wait(milliseconds{200});
+  EXPECT_EQ(outside.closed, (std::vector<connection_id>{2, 3}));
+  ASSERT_EQ(followed(), "a");
+  open("a");
+  wait(milliseconds{7900});
+  tell_leader();
+  EXPECT_EQ(followed(), "a");
+  wait(milliseconds{4100});
+  EXPECT_EQ(followed(), "b") << "who has told something needs no more than before";
+}
+
+// The answer may lie in the socket, and this process was not there to read it.
+TEST_F(client_feed, that_is_silent_is_asked_again_by_a_client_that_stood_still_itself) {
+  wait(milliseconds{2100});
+  ASSERT_EQ(times_asked(), 2);
+  pass(seconds{60});
+  EXPECT_TRUE(outside.closed.empty());
+  EXPECT_EQ(times_asked(), 3);
+  wait(milliseconds{2100});
+  EXPECT_EQ(followed(), "b");
+}
+
+TEST_F(client_feed, that_is_closed_or_retired_is_watched_no_more) {
+  tell_leader();
+  one.on_retired(1);
+  wait(seconds{10});
+  ASSERT_EQ(outside.dialled.size(), 2U) << "a dial has its own deadline";
+  open("a");
+  one.on_closed(2, "gone");
+  wait(seconds{10});
+  EXPECT_EQ(outside.dialled.size(), 3U);
+  EXPECT_EQ(outside.closed, std::vector<connection_id>{1});
+  EXPECT_EQ(times_asked(), 2);
+}
+
+// The agent's side.
+struct subscribed : testing::Test {
+  subscribed() : one({}, {outside, outside, outside, outside, outside, outside}, outside, outside) {
+    outside.takes = true;
+    one.start();
+    one.on_open(1, {ports::peer_role::client, {}, {}, {2, 2}});
+    one.on_message(1, message::subscribe{});
+  }
+  std::size_t views() const {
+    return static_cast<std::size_t>(std::count_if(
+        outside.sent.begin(), outside.sent.end(),
+        [](const auto& each) { return std::holds_alternative<message::view_push>(each.second); }));
+  }
+
+  world outside;
+  engine one;
+};
+
+TEST_F(subscribed, is_answered_though_there_is_nothing_new) {
+  ASSERT_EQ(outside.sent.size(), 2U);
+  one.on_message(1, message::subscribe{});
+  ASSERT_EQ(outside.sent.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<message::leader_news>(outside.sent[2].second));
+  EXPECT_EQ(views(), 1U) << "it may be large";
+}
+
+TEST_F(subscribed, is_told_all_again_where_something_could_not_be_sent) {
+  outside.takes = false;
+  one.on_message(1, message::subscribe{});
+  outside.takes = true;
+  one.on_message(1, message::subscribe{});
+  EXPECT_EQ(outside.sent.size(), 4U);
+  EXPECT_EQ(views(), 2U);
 }
 
 }  // namespace

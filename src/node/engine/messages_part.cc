@@ -197,7 +197,11 @@ void engine::state::handle(ports::connection_id from, message::reply&& m) {
 }
 
 void engine::state::handle(ports::connection_id from, message::subscribe&& /*m*/) {
-  if (subscribers_.contains(from)) return;  // it is told already, and once is enough
+  if (subscribers_.contains(from)) {
+    // It asks whether anybody is here. The view, which may be large, it has.
+    if (!ports_.transport.send(from, leader_news())) subscribers_.erase(from);
+    return;
+  }
   if (subscribers_.size() >= limits::subscribers_max) {
     ports_.transport.close(from);
     settle(links_.on_closed(from), "too many subscribers", false);
