@@ -284,6 +284,7 @@ std::uint64_t passed(std::size_t probe) {
 
 constexpr std::size_t evicted_while_held = base::probe_index("lease_evicted_while_held");
 constexpr std::size_t deposed_by_row = base::probe_index("view_deposed_by_row");
+constexpr std::size_t asks_late_for_views = base::probe_index("engine_asks_late_for_views");
 constexpr std::size_t number_on_another_list = base::probe_index("view_number_on_another_list");
 constexpr std::size_t told_of_past_leader = base::probe_index("client_told_of_past_leader");
 
@@ -359,6 +360,14 @@ std::optional<violation> number_of_another(trace::mode words, detail up_to) {
   return play.end();
 }
 
+std::optional<violation> leads_with_d(stage_play& play, std::uint32_t slot) {
+  play.until([&] { return play.leads(slot); }, 4 * play.lease(), "the next one leads");
+  if (!play.failed() && play.in().live_at(slot)->node().view()->find("d") == nullptr)
+    play.in().core().violated("views", "the new leader has forgotten d, whom c knows");
+  play.pass(play.lease());
+  return play.end();
+}
+
 // S3. A promotion loses the view with d in it, which b has not heard of either. b takes the lease
 // and reaches the others only then: it must ask them before it commits, or d is forgotten.
 std::optional<violation> known_to_members(trace::mode words, detail up_to) {
@@ -378,11 +387,25 @@ std::optional<violation> known_to_members(trace::mode words, detail up_to) {
   in.store().promote(play.now(), before_d);
   play.until([&] { return rows.view->id.token > first; }, 4 * play.lease(), "b claims the row");
   in.network().heal();
-  play.until([&] { return play.leads(1); }, 4 * play.lease(), "b leads");
-  if (!play.failed() && in.live_at(1)->node().view()->find("d") == nullptr)
-    in.core().violated("views", "the new leader has forgotten d, whom c knows");
-  play.pass(play.lease());
-  return play.end();
+  return leads_with_d(play, 1);
+}
+
+// S3. The same, and who takes the lease is new: it has a connection to nobody when it has to ask.
+std::optional<violation> known_to_others(trace::mode words, detail up_to) {
+  swarm with = patient();
+  with.slots = 5;
+  stage_play play(words, up_to, with);
+  auto& in = play.in();
+  const true_time before_d = play.now();
+  in.start(3, "d");
+  play.until([&] { return in.live_at(2)->node().view()->members.size() == 4; }, play.lease(),
+             "c sees d");
+  for (const std::uint32_t slot : {1U, 2U, 3U})
+    in.store().freeze_lease(slot, forever);
+  in.kill(*in.live_at(0));
+  in.store().promote(play.now(), before_d);
+  in.start(4, "e");
+  return leads_with_d(play, 4);
 }
 
 // The leader hands over and says so; c, cut off from both, still takes it for the leader when a
@@ -433,6 +456,7 @@ const std::vector<schedule>& directed_schedules() {
       {"a row that is created late", "R8", late_creation},
       {"observers that the leader cannot hear", "C1", stale_reports},
       {"a view that only members know", "S3", known_to_members},
+      {"a newcomer that leads first", "S3", known_to_others, asks_late_for_views},
       {"a holder that was removed", "S5", removed_while_it_holds, evicted_while_held},
       {"a token lower than the views'", "R5", lower_token, deposed_by_row},
       {"two lists of one number", "S3", number_of_another, number_on_another_list},

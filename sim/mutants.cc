@@ -14,13 +14,13 @@ namespace hedgerow::sim {
 
 std::string_view rule_of(base::mutant planted) {
   constexpr std::array<std::string_view, static_cast<std::size_t>(base::mutant::count)> rules{
-      "",         "R1",       "R1",     "R2",  "R3",       "R5",       "R6",       "R7",
-      "R8",       "R8",       "R9",     "F11", "F11",      "F12",      "F10",      "R7",
-      "DESIGN 4", "R4",       "R10",    "S3",  "S3",       "S3",       "S3",       "S5",
-      "S2",       "S1",       "C1",     "C1",  "D3",       "C5",       "DESIGN 5", "S3",
-      "S4",       "S5",       "J1",     "D2",  "P1",       "DESIGN 6", "DESIGN 6", "DESIGN 6",
-      "DESIGN 6", "DESIGN 6", "timers", "R1",  "DESIGN 6", "DESIGN 6", "DESIGN 6", "DESIGN 6",
-      "DESIGN 6", "DESIGN 6"};
+      "",         "R1",       "R1",       "R2",     "R3",  "R5",       "R6",       "R7",
+      "R8",       "R8",       "R9",       "F11",    "F11", "F12",      "F10",      "R7",
+      "DESIGN 4", "R4",       "R10",      "S3",     "S3",  "S3",       "S3",       "S3",
+      "S5",       "S2",       "S1",       "C1",     "C1",  "D3",       "C5",       "DESIGN 5",
+      "S3",       "S4",       "S5",       "J1",     "D2",  "P1",       "DESIGN 6", "DESIGN 6",
+      "DESIGN 6", "DESIGN 6", "DESIGN 6", "timers", "R1",  "DESIGN 6", "DESIGN 6", "DESIGN 6",
+      "DESIGN 6", "DESIGN 6", "DESIGN 6"};
   return rules.at(static_cast<std::size_t>(planted));
 }
 

@@ -33,6 +33,7 @@ std::string_view to_string(mutant value) {
       "commit_without_claim",
       "forget_members",
       "base_unasked",
+      "strangers_unasked",
       "lead_though_removed",
       "accept_older_view",
       "ignore_incarnation",

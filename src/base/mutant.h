@@ -36,6 +36,7 @@ enum class mutant : std::uint8_t {
   commit_without_claim,  // S3: commits whatever (token, sequence) the row has
   forget_members,        // S3: a new leader starts from itself alone
   base_unasked,          // S3: a list that the store may have lost is the base, and nobody is asked
+  strangers_unasked,     // S3: nor is who is reached only while the answers are waited for
   lead_though_removed,   // S5: a leader that the view has removed adds itself again
   accept_older_view,     // S2: any view is accepted
   ignore_incarnation,    // S1: whoever answers at an address is the member

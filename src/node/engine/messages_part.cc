@@ -26,7 +26,8 @@ void engine::state::on_open(ports::connection_id id, const ports::peer& who) {
     say(severity::debug, "could not send a view");
   // There was no connection when the members were asked.
   HEDGEROW_PROBE_IF(o.peer && view_leader_.gathering(), engine_asks_late_for_views);
-  if (o.peer && view_leader_.gathering() && !ports_.transport.send(id, message::view_pull{}))
+  if (o.peer && view_leader_.gathering() && !HEDGEROW_MUTANT(strangers_unasked) &&
+      !ports_.transport.send(id, message::view_pull{}))
     say(severity::debug, "could not ask for a view");
   // Someone who has asked to be admitted asks again: there may have been no connection.
   if (o.peer && join_asked_ && !session_.inside() && stopping_ == stopping::no &&
