@@ -1,7 +1,6 @@
 // The bounds of streams over real sockets: room, time, handlers, and what is told at their end.
 
 #include <atomic>
-#include <condition_variable>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -11,6 +10,7 @@
 #include <hedgerow/client.h>
 #include <hedgerow/node.h>
 
+#include "node/test_gate.h"
 #include "node/test_secret.h"
 #include "node/test_streams.h"
 
@@ -18,25 +18,6 @@ namespace hedgerow {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Opens when it is told to.
-class gate {
- public:
-  void open() {
-    const std::lock_guard hold(lock_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void wait() {
-    std::unique_lock hold(lock_);
-    changed_.wait_for(hold, 20s, [this] { return open_; });
-  }
-
- private:
-  std::mutex lock_;
-  std::condition_variable changed_;
-  bool open_ = false;
-};
 
 class stream_bounds : public testing::Test {
  protected:
@@ -79,7 +60,7 @@ TEST_F(stream_bounds, a_writer_waits_for_room_and_goes_on) {
   auto with = member_of("ann");
   std::atomic<std::size_t> heard{0};
   with.on_stream = stream_handler::on_thread([&](stream& s) -> result<void> {
-    go.wait();
+    go.pass();
     for (;;) {
       auto message = s.read();
       if (!message) return tl::unexpected(std::move(message).error());
@@ -261,13 +242,13 @@ TEST_F(stream_bounds, what_was_answered_before_it_broke_is_read) {
     for (int i = 0; i < 3; ++i)
       EXPECT_TRUE(s.write(std::to_string(i)));
     written.open();
-    go.wait();
+    go.pass();
     return fail(errc::internal, "out of paper");
   });
   lead(std::move(with));
   stream s = open({.timeout = 20s});
   EXPECT_EQ(s.read().value(), "0");
-  written.wait();
+  written.pass();
   // What another stream brings now has left behind the three.
   stream other = open({.metadata = {{"echo", ""}}, .timeout = 20s});
   ASSERT_TRUE(other.write("x"));

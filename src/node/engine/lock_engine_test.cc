@@ -91,6 +91,11 @@ class candidate : public lock_listener,
     if (executed) core::execute(in_.row, in_.epoch, request);
     engine->on_lease_reply(id, {ports::store_outcome::unknown, false, {}, {}, "cut"});
   }
+  void hold() {
+    acquire();
+    settle();
+    EXPECT_EQ(take_told(), "acquired ");
+  }
   bool held() const { return engine->cell().judge(in_.now.truth).leading(); }
   std::string take_told() { return std::exchange(told, {}); }
 
@@ -287,9 +292,7 @@ TEST(lock_engine, a_lost_clock_suspends_and_resumes_under_the_same_token) {
   shared_row row;
   row.used();
   candidate a(row, 1);
-  a.acquire();
-  a.settle();
-  a.take_told();
+  a.hold();
   row.now.truth.status = clock_status::unknown;
   a.wake();
   EXPECT_EQ(a.take_told(), "suspended ");
@@ -307,9 +310,7 @@ TEST(lock_engine, R10_a_store_that_is_silent_loses_it_in_time_and_it_is_not_take
   shared_row row;
   row.used();
   candidate a(row, 1);
-  a.acquire();
-  a.settle();
-  a.take_told();
+  a.hold();
   const instant expires = row.row->expires;
   for (int i = 0; i < 1000 && a.told.empty(); ++i) {
     a.open.clear();
@@ -345,9 +346,7 @@ TEST(lock_engine, a_release_that_is_not_answered_ends_with_its_patience) {
   shared_row row;
   row.used();
   candidate a(row, 1);
-  a.acquire();
-  a.settle();
-  a.take_told();
+  a.hold();
   const auto from = row.now.boot;
   a.engine->release();
   a.engine->release();
@@ -420,9 +419,7 @@ TEST(lock_engine, a_release_within_word_of_an_extension_leaves_at_once) {
   shared_row row;
   row.used();
   candidate a(row, 1);
-  a.acquire();
-  a.settle();
-  a.take_told();
+  a.hold();
   a.then["extended"] = [&] { a.engine->release(); };
   while (a.open.empty())
     a.wake();

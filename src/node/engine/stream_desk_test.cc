@@ -46,9 +46,16 @@ class stand : public testing::Test, public ports::transport, public stream_liste
     while (desk_.drain(now)) {
     }
   }
+  void hear_opening(std::uint64_t number) {
+    hear(message::stream_open{.stream = number,
+                              .limit = 100'000,
+                              .remaining = {},
+                              .idle = {},
+                              .from = "p",
+                              .metadata = {}});
+  }
   void take_stream() {
-    hear(message::stream_open{
-        .stream = 1, .limit = 100'000, .remaining = {}, .idle = {}, .from = "p", .metadata = {}});
+    hear_opening(1);
     ASSERT_TRUE(offered_);
   }
   void hear_message() {
@@ -121,8 +128,7 @@ TEST_F(stream_desk_on_a_full_connection, takes_no_stream_on_it_once_it_has_ended
   drain();
   ASSERT_EQ(given_up_, std::vector{from_peer});
   offered_.reset();
-  hear(message::stream_open{
-      .stream = 2, .limit = 100'000, .remaining = {}, .idle = {}, .from = "p", .metadata = {}});
+  hear_opening(2);
   EXPECT_FALSE(offered_);
 }
 
