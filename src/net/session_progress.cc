@@ -43,7 +43,8 @@ bool session::check_stalls(boot_time now, bool paused) {
 }
 
 boot_time session::idle_since() const {
-  const bool idle = state_ == state::open && !dialer_ && !busy_ && owed_ == 0 && queue_.empty();
+  const bool idle = state_ == state::open && !dialer_ && !busy_ && owed_ == 0 && queue_.empty() &&
+                    (!stream_ || stream_->held() == 0);
   return idle ? heard_at_ : boot_time::never();
 }
 

@@ -19,7 +19,8 @@ result<std::unique_ptr<tls_keeper>> tls_keeper::open(tls_settings settings, port
 }
 
 bool tls_keeper::look() {
-  if (!settings_.wanted() || stamp_of(settings_) == stamp_) return false;
+  // A reading that failed may go well without a change: for want of descriptors, or of its day.
+  if (!settings_.wanted() || (!failed_ && stamp_of(settings_) == stamp_)) return false;
   const auto done = reload();
   if (!done)
     troubles_.write(fmt::format("{}; going on with what was read before", done.error().message()));
@@ -37,6 +38,7 @@ result<void> tls_keeper::read() {
   // Before reading: what is written meanwhile is found by the next look.
   stamp_ = stamp_of(settings_);
   auto read = tls_context::load(settings_);
+  failed_ = !read;
   if (!read) return tl::unexpected<error>(std::move(read.error()));
   for (const auto& each : read->warnings)
     log_.write(severity::warning, each);

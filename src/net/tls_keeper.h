@@ -35,6 +35,7 @@ class tls_keeper {
   ports::log& log_;
   rare_log troubles_;
   std::string stamp_;
+  bool failed_ = false;  // the last reading
   std::shared_ptr<const tls_context> current_;
 };
 

@@ -49,6 +49,11 @@ struct tls_link::bio {
       }
       done = static_cast<std::size_t>(std::max<ssize_t>(put, 0));
     }
+    // What has left goes, or a peer that is always a little behind would make this grow for ever.
+    if (self.unsent_at_ > self.held()) {
+      self.unsent_.erase(0, self.unsent_at_);
+      self.unsent_at_ = 0;
+    }
     self.unsent_.append(data + done, size - done);
     return 1;
   }

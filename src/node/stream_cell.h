@@ -52,6 +52,8 @@ class stream::cell : public std::enable_shared_from_this<cell> {
 
   // Of the loop: 0 until it is open, or from its offer on.
   core::stream_id id = 0;
+  // What the user's handles share; made with the first of them. Of the loop, once it is opened.
+  std::weak_ptr<void> handles;
   void call_back(stream_events with);
   const stream_events& events() const { return events_; }  // the loop's
 

@@ -60,7 +60,14 @@ stream handle_of(const std::shared_ptr<stream::cell>& of) {
     std::shared_ptr<stream::cell> held;
   };
   const auto guard = std::make_shared<holder>(of);
+  of->handles = guard;
   return stream(std::shared_ptr<stream::cell>(guard, of.get()));
+}
+
+// For a callback: a copy of it counts as a handle, too, as long as there is one.
+stream passing_handle_of(const std::shared_ptr<stream::cell>& of) {
+  const auto guard = of->handles.lock();
+  return stream(guard ? std::shared_ptr<stream::cell>(guard, of.get()) : of);
 }
 
 // What is told of an end by whoever ends the loop.
@@ -192,12 +199,25 @@ void stream_hub::take_news() {
   // What comes meanwhile comes into the same list: a callback within these calls of the engine that
   // writes to the stream in hand would overtake what is left of it here.
   taking_ = true;
-  for (std::size_t i = 0; i < newsworthy_.size(); ++i) {
+  // With both ends here each piece of news may bring the next: the loop must get its turn.
+  const std::size_t count = newsworthy_.size();
+  for (std::size_t i = 0; i < count; ++i) {
     const auto each = newsworthy_[i];
     take_news_of(*each);
   }
-  newsworthy_.clear();
-  taking_ = false;
+  newsworthy_.erase(newsworthy_.begin(), newsworthy_.begin() + static_cast<std::ptrdiff_t>(count));
+  taking_ = !newsworthy_.empty();
+  if (taking_) with_.loop.post([this] { take_news(); });
+}
+
+// Within the engine's turn, which does not end before all that follows from it here.
+void stream_hub::take_news_in_turn() {
+  constexpr unsigned turns_max = 64;
+  if (++taken_in_turn_ % turns_max != 0) {
+    take_news();
+  } else {
+    with_.loop.post([this] { take_news(); });
+  }
 }
 
 void stream_hub::take_news_of(stream::cell& of) {
@@ -226,13 +246,18 @@ void stream_hub::call(const std::shared_ptr<stream::cell>& of, const Callback& c
     if (!callback) return;
   }
   const bool outer = !std::exchange(taking_, true);
-  stream self(of);
+  stream self = passing_handle_of(of);
   try {
     callback(self, std::forward<Arguments>(arguments)...);
   } catch (...) {
     of->cancel(stream_code::handler_failed, thrown_by("a callback"));
   }
-  if (outer) take_news();
+  if (!outer) return;
+  if (newsworthy_.empty()) {
+    taking_ = false;
+  } else {
+    take_news_in_turn();
+  }
 }
 
 void stream_hub::on_stream_offered(core::stream_id id, core::stream_offer&& what) {

@@ -79,6 +79,7 @@ class stream_hub final : public engine::stream_listener {
                                     const std::function<result<void>(stream&)>& handler,
                                     std::uint64_t connection) const;
   void take_news();
+  void take_news_in_turn();
   void take_news(const std::shared_ptr<stream::cell>& of);
   void take_news_of(stream::cell& of);
 
@@ -88,7 +89,8 @@ class stream_hub final : public engine::stream_listener {
   std::shared_ptr<threads> threads_;
   std::unordered_map<core::stream_id, std::shared_ptr<stream::cell>> cells_;  // never walked
   std::vector<std::shared_ptr<stream::cell>> newsworthy_;
-  bool taking_ = false;  // newsworthy_ will be looked at by who is on the stack
+  bool taking_ = false;  // newsworthy_ will be looked at by who is on the stack, or by a post
+  unsigned taken_in_turn_ = 0;
 };
 
 }  // namespace hedgerow

@@ -117,16 +117,17 @@ job_result worker_pool::state::execute(const ports::job& work, const reading& no
   }
   const auto& h = handler_of(work);
   if (!h.call) return refusal(reply_status::handler_failed, with.name + " has no handler for this");
+  // Cut off in the middle: whoever asked must look for himself.
+  const auto failed = [&stop] {
+    return stop.stop_requested() ? reply_status::unknown : reply_status::handler_failed;
+  };
   try {
     auto answer =
         h.call({as_view(work.payload), work.from, work.token, remaining, stop, until_deadline});
     if (answer) return answer_with(std::move(*answer));
-    // Cut off in the middle: whoever asked must look for himself.
-    const auto failed =
-        stop.stop_requested() ? reply_status::unknown : reply_status::handler_failed;
-    return refusal(failed, answer.error().message());
+    return refusal(failed(), answer.error().message());
   } catch (...) {
-    return refusal(reply_status::handler_failed, thrown_by("the handler"));
+    return refusal(failed(), thrown_by("the handler"));
   }
 }
 

@@ -30,6 +30,9 @@ void engine::send(call_id id, bytes payload, boot_time deadline) {
 void engine::broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self) {
   state_->turn([&] { state_->broadcast(id, payload, deadline, skip_self); });
 }
+bool engine::in_turn() const {
+  return state_->in_turn();
+}
 core::stream_id engine::new_stream_id() {
   return state_->desk().new_id();
 }

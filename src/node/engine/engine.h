@@ -88,6 +88,8 @@ class engine final : public ports::store_listener,
   void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
 
   // As of stream_user.
+  // Whether this is called from within what it tells.
+  bool in_turn() const;
   core::stream_id new_stream_id() override;
   void open_stream(core::stream_id id, core::stream_request&& what) override;
   void stream_write(core::stream_id id, slice data, std::uint64_t messages) override;

@@ -8,9 +8,10 @@
 namespace hedgerow::engine {
 
 ports::connection_id links::ensure(const core::target& to) {
+  if (to.address.empty()) return open_to(to.incarnation);
   auto& l = links_[to.incarnation];
   if (l.open) return l.id;
-  if (l.id == 0 && !to.address.empty()) {
+  if (l.id == 0) {
     l.to = to;
     const auto expected = HEDGEROW_MUTANT(ignore_incarnation) ? incarnation{} : to.incarnation;
     l.id = transport_.dial(to.address, expected, dial_patience_);
@@ -37,8 +38,9 @@ bool links::say(const core::target& to, const message::any& what) {
 links::carried links::carry(boot_time now, const core::target& to, message::request&& what) {
   const auto id = ensure(to);
   if (id == 0) {
-    auto& l = links_[to.incarnation];
-    if (l.id == 0) return carried::no;
+    const auto it = links_.find(to.incarnation);
+    if (it == links_.end()) return carried::no;
+    auto& l = it->second;
     l.waiting.emplace_back(now, std::move(what));
     return carried::waiting;
   }

@@ -185,6 +185,8 @@ void engine::state::carry_out(core::inbox_effect::answer&& e) {
   } else if (!ports_.transport.send(e.connection, std::move(e.reply))) {
     HEDGEROW_PROBE(engine_asker_is_gone);
     say(severity::debug, "the asker of a request is gone, its answer is dropped");
+    // No room for it: the end of the connection tells the asker that nothing will come.
+    if (links_.peer_of(e.connection) != nullptr) give_up(e.connection);
   }
 }
 

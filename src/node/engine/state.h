@@ -56,6 +56,7 @@ class engine::state {
   void on_retired(ports::connection_id id);
   void on_job_done(ports::job_id id, ports::job_result&& outcome);
   stream_desk& desk() { return streams_; }
+  bool in_turn() const { return in_turn_; }
   // Of the turn that is running.
   boot_time now() const { return now_.boot; }
 
