@@ -1,6 +1,7 @@
 #pragma once
 // The side of a worker that calls others: numbered sends, broadcasts and streams.
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -47,7 +48,7 @@ class caller {
   history& into_;
   std::string prefix_;
   bool optimistic_;
-  std::uint64_t number_ = 0;
+  std::atomic<std::uint64_t> number_{0};  // of several threads
   std::vector<opened> streams_;
   std::uint64_t rounds_ = 0;
 };

@@ -12,6 +12,8 @@ namespace {
 
 // Between two statements of one burst, at most.
 constexpr true_time lane_gap = 300 * millisecond;
+// Longer than it takes from one that stands back to the next, with any lease of the swarm.
+constexpr true_time stand_back_memory = 40 * second;
 
 }  // namespace
 
@@ -37,6 +39,7 @@ true_time evictions_checker::window() const {
 
 void evictions_checker::on_stood_back(std::uint32_t leader, const view& members) {
   stood_back_.insert(leader);
+  stood_back_at_ = world_.now;
   const true_time since = world_.now - window();
   // Pauses that are too short to be noticed add up.
   if (lives_.of(leader).disturbed_before >= since) return;
@@ -113,7 +116,8 @@ std::string evictions_checker::judge(std::uint32_t leader, const ports::view_req
 // leader that stood back before may go on without the others.
 bool evictions_checker::in_minority(std::uint32_t leader, const view& v, true_time since) const {
   // Where somebody crashed, a kernel answered.
-  if (stood_back_.contains(leader) || crash_seen_ >= since) return false;
+  const bool lately = world_.now - stood_back_at_ < stand_back_memory;
+  if ((lately && stood_back_.contains(leader)) || crash_seen_ >= since) return false;
   const std::uint32_t at = lives_.of(leader).slot;
   std::size_t members = 0;
   std::size_t unheard = 0;

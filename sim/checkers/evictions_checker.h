@@ -69,6 +69,7 @@ class evictions_checker {
   std::map<std::uint64_t, std::vector<finding>> open_;
   std::set<incarnation> removed_;
   std::set<std::uint32_t> stood_back_;  // processes that did, at some time
+  true_time stood_back_at_ = -forever;  // when the last one did
   true_time crash_seen_ = -forever;     // when the last removal of one that crashed was executed
 };
 

@@ -77,6 +77,9 @@ void evidence::on_report(boot_time now, const incarnation& observer,
   const auto it = records_.find(observer);
   if (it == records_.end()) return;
   it->second.edges = report.edges;
+  // As state_of looks for them; a peer may say anything.
+  std::sort(it->second.edges.begin(), it->second.edges.end(),
+            [](const auto& a, const auto& b) { return a.subject < b.subject; });
   HEDGEROW_PROBE_IF(report.nonce == 0, evidence_report_without_nonce);
   if (report.nonce == 0 || report.nonce > nonce_ || report.nonce + beat_sent_.size() <= nonce_)
     return;

@@ -184,11 +184,11 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
   if (current_->find(who.incarnation) != nullptr) {
     // It missed the view that admitted it.
     HEDGEROW_PROBE(view_joiner_told_again);
-    out.emplace_back(view_effect::publish{current_, {}});
+    out.emplace_back(view_effect::show_view{who.incarnation, current_});
     return;
   }
   if (current_->removal_of(who.incarnation) != nullptr) {
-    out.emplace_back(view_effect::show_removal{who.incarnation, current_});
+    out.emplace_back(view_effect::show_view{who.incarnation, current_});
     return;
   }
   if (auto no = objection(now, who)) {
@@ -213,8 +213,11 @@ void view_leader::on_join(boot_time now, const member& who, view_effects& out) {
     // It asks again: those before it are let in or turned out within the patience for joiners.
     out.emplace_back(view_effect::answer_join{who.incarnation,
                                               {message::join_status::not_leader, self_.address}});
-  } else if (current_->members.size() + joins_.size() >= limits::members_max) {
-    out.emplace_back(view_effect::answer_join{who.incarnation, {message::join_status::full, {}}});
+  } else if (holder == nullptr && current_->members.size() + joins_.size() >= limits::members_max) {
+    // It gives up for that; not while somebody is on his way out.
+    const auto no =
+        removals_.empty() ? message::join_status::full : message::join_status::not_leader;
+    out.emplace_back(view_effect::answer_join{who.incarnation, {no, self_.address}});
   } else {
     admit(who, out);
   }

@@ -55,7 +55,9 @@ TEST(view_changes, J1_who_missed_its_admission_gets_the_view_again) {
   view_stand s;
   s.lead(7, {1, 2});
   s.join(member_of(2));
-  ASSERT_EQ(s.noted<view_effect::publish>().size(), 1U);
+  ASSERT_EQ(s.noted<view_effect::show_view>().size(), 1U);
+  EXPECT_EQ(s.noted<view_effect::show_view>().front().joiner, life(2));
+  EXPECT_TRUE(s.noted<view_effect::publish>().empty()) << "the others have it";
   EXPECT_TRUE(s.open.empty());
 }
 
@@ -68,8 +70,8 @@ TEST(view_changes, S5_who_was_removed_and_asks_again_is_shown_that) {
   s.reply_all();
   s.join(member_of(4));
   s.reply_all();
-  ASSERT_EQ(s.noted<view_effect::show_removal>().size(), 1U);
-  EXPECT_EQ(s.noted<view_effect::show_removal>().front().view->id, s.core.current()->id);
+  ASSERT_EQ(s.noted<view_effect::show_view>().size(), 1U);
+  EXPECT_EQ(s.noted<view_effect::show_view>().front().view->id, s.core.current()->id);
   EXPECT_EQ(s.names(), (names{"m1", "m2", "m3"}));
 }
 

@@ -62,6 +62,7 @@ void view_leader::end() {
   attempted_ = 0;
   unsure_.reset();
   row_view_.reset();
+  gather_end_ = {};
   pending_.reset();
   removals_.clear();
   leaving_.clear();
@@ -173,7 +174,8 @@ void view_leader::on_row(boot_time now, const std::optional<ports::view_row>& ro
     return;
   }
   row_id_ = row->id;
-  if (phase_ == phase::leading && !ready_ && row->id.token < token_ &&
+  // Also where this tenure has claimed the row meanwhile.
+  if (phase_ == phase::leading && !ready_ && row->list_id().token != token_ &&
       row->list_id() > current_->id)
     begin_anew();
   if (phase_ == phase::reading) {

@@ -44,8 +44,9 @@ struct answer_join {
   hedgerow::incarnation joiner;
   message::join_reply reply;
 };
-// The joiner asks again under an incarnation that the group has removed: this view says so (S5).
-struct show_removal {
+// Who asks to join is in this view already, or removed by it (S5). On his own connection: there may
+// be no other, and the members have it.
+struct show_view {
   hedgerow::incarnation joiner;
   view_ptr view;
 };
@@ -80,8 +81,8 @@ struct expelled {
 struct alarm {
   std::string text;
 };
-using any = std::variant<submit, publish, verify, answer_join, show_removal, name_taken, cut_off,
-                         beat, pull_views, stand_back, deposed, expelled, alarm>;
+using any = std::variant<submit, publish, verify, answer_join, show_view, name_taken, cut_off, beat,
+                         pull_views, stand_back, deposed, expelled, alarm>;
 
 }  // namespace view_effect
 

@@ -191,6 +191,25 @@ TEST(view_leader, S3_after_a_change_of_epoch_the_greatest_view_of_store_and_memb
   EXPECT_EQ(s.row->epoch, "e2");
 }
 
+TEST(view_leader, S3_the_next_tenure_asks_anew_though_the_last_one_had_just_asked) {
+  view_stand s;
+  s.row = ports::view_row{{6, 3}, "e1", view_of({}, {1, 2})->members, {}};
+  s.begin(7, view_of({6, 3}, {1, 2}), "e2");
+  s.reply();
+  s.reply();
+  s.core.on_pulled_view(view_of({6, 4}, {1, 2, 3}));
+  s.core.end();  // its lease ran out meanwhile
+  s.notes.clear();
+  s.begin(8, view_of({6, 3}, {1, 2}), "e2");
+  s.reply();
+  s.reply();
+  ASSERT_EQ(s.noted<view_effect::pull_views>().size(), 1U);
+  s.core.on_pulled_view(view_of({6, 4}, {1, 2, 3}));
+  ASSERT_TRUE(s.wake());
+  s.reply_all();
+  EXPECT_EQ(s.names(), (names{"m1", "m2", "m3"}));
+}
+
 // What the lease had heard of the store's epoch may be older.
 TEST(view_leader, S3_the_claim_tells_whether_the_row_is_of_the_stores_epoch) {
   view_stand s;

@@ -23,8 +23,9 @@ void engine::state::carry_out(core::lease_effect::gained&& e) {
   if (view_leader_.active() && view_leader_.token() == e.token) return;  // resumed
   // Whoever led between this node's standing back and now stood back too: nobody hears more (C5).
   const auto& row = lease_.known_row();
-  const bool may_condemn =
-      stood_back_.token != 0 && row && row->version == stood_back_.version + stood_back_.others + 1;
+  const bool may_condemn = stood_back_.token != 0 && row &&
+                           row->version == stood_back_.version + stood_back_.others + 1 &&
+                           now_.boot - stood_back_.last <= stand_back_cycle();
   HEDGEROW_PROBE_IF(stood_back_.token != 0, engine_leads_after_standing_back);
   HEDGEROW_PROBE_IF(may_condemn, engine_may_condemn);
   stood_back_ = {};

@@ -51,7 +51,7 @@ void engine::state::carry_out(core::view_effect::answer_join&& e) {
   if (!ports_.transport.send(it->second, e.reply)) joiners_.erase(it);
 }
 
-void engine::state::carry_out(core::view_effect::show_removal&& e) {
+void engine::state::carry_out(core::view_effect::show_view&& e) {
   const auto it = joiners_.find(e.joiner);
   if (it != joiners_.end() && !ports_.transport.send(it->second, message::view_push{e.view}))
     joiners_.erase(it);
@@ -85,7 +85,7 @@ void engine::state::carry_out(core::view_effect::pull_views&& e) {
 void engine::state::carry_out(core::view_effect::stand_back&& e) {
   say(severity::warning, "standing back: " + e.why);
   if (const auto& row = lease_.known_row())
-    stood_back_ = {lease_.held_token(), row->version, 0, lease_.held_token()};
+    stood_back_ = {lease_.held_token(), row->version, 0, lease_.held_token(), now_.boot};
   lease_.stand_back(now_, e.why, lease_effects_);
 }
 
@@ -147,6 +147,7 @@ void engine::state::carry_out(core::session_effect::evicted&& e) {
   subscribers_.clear();
   joiners_.clear();
   join_asked_ = false;
+  stood_back_ = {};
   beat_from_ = 0;
   ports_.transport.assume(self_as_peer());
   follow_view();
@@ -279,6 +280,7 @@ void engine::state::handle(ports::connection_id from, message::join&& m) {
 }
 
 void engine::state::handle(ports::connection_id /*from*/, message::join_reply&& m) {
+  if (!join_asked_) return;  // a peer may say anything
   join_asked_ = false;
   // Who was taken for the leader is not: one look at the store says who is.
   if (m.status == message::join_status::not_leader) lease_.on_holder_gone(now_, lease_effects_);
@@ -297,6 +299,7 @@ void engine::state::handle(ports::connection_id from, message::released&& m) {
     HEDGEROW_PROBE_IF(stood_back_.token != 0, engine_another_stood_back);
     ++stood_back_.others;
     stood_back_.newest_other = m.token;
+    stood_back_.last = now_.boot;
   }
   lease_.on_released(now_, m.token, lease_effects_);
 }

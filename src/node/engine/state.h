@@ -120,7 +120,7 @@ class engine::state {
   void carry_out(core::view_effect::publish&& e);
   void carry_out(core::view_effect::verify&& e);
   void carry_out(core::view_effect::answer_join&& e);
-  void carry_out(core::view_effect::show_removal&& e);
+  void carry_out(core::view_effect::show_view&& e);
   void carry_out(core::view_effect::name_taken&& e);
   void carry_out(core::view_effect::cut_off&& e);
   void carry_out(core::view_effect::beat&& e);
@@ -234,7 +234,15 @@ class engine::state {
     std::int64_t version = 0;  // of the row under that token
     std::int64_t others = 0;   // later tenures that stood back too
     fencing_token newest_other = 0;
+    boot_time last;  // when one of them stood back, or this node did
   } stood_back_;
+  // From one that stands back to the next, at most: whoever led for longer has heard most members,
+  // and what was before him says nothing any more.
+  nanoseconds stand_back_cycle() const {
+    const auto& m = options_.membership;
+    return options_.lease.lease + options_.lease.stand_back + 2 * m.silence() + m.hold_max +
+           seconds{2};
+  }
 
   bool join_asked_ = false;             // of the leader, and not answered
   ports::connection_id beat_from_ = 0;  // where the leader's newest beat came from
