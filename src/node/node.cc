@@ -122,12 +122,13 @@ class node::impl final : public engine::listener,
     if (with_.on_leadership) with_.on_leadership(now);
   }
   void on_leader(const leader_info& leader) override {
-    {
-      const std::lock_guard hold(lock_);
-      leader_ = leader;
-      leader_since_ = net::boot_now();
-    }
+    on_leader_extended(leader);
     if (with_.on_leader) with_.on_leader(leader);
+  }
+  void on_leader_extended(const leader_info& leader) override {
+    const std::lock_guard hold(lock_);
+    leader_ = leader;
+    leader_since_ = net::boot_now();
   }
   void on_member(const member& self) override {
     {

@@ -61,6 +61,31 @@ TEST(node, has_nothing_to_read_again_without_security) {
   EXPECT_TRUE((*outside)->reload_security());
 }
 
+// Longer than one lease, on the leader and beside it.
+TEST(node, knows_what_remains_of_a_lease_that_is_renewed) {
+  options with;
+  with.name = "ann";
+  with.store = fresh_store("node_remaining");
+  with.lease = milliseconds{300};
+  const auto ann = node::start(with);
+  ASSERT_TRUE(ann) << ann.error().message();
+  ASSERT_TRUE(wait_for([&] { return (*ann)->leadership().leading(); }));
+  with.name = "bob";
+  const auto bob = node::start(with);
+  ASSERT_TRUE(bob) << bob.error().message();
+  ASSERT_TRUE(wait_for([&] { return (*bob)->leader().known(); }));
+  const boot_time later = net::boot_now() + 2 * with.lease;
+  ASSERT_TRUE(wait_for([&] { return net::boot_now() > later; }));
+  const auto some_remains = [&](const node& one) {
+    return wait_for([&] {
+      const leader_info known = one.leader();
+      return known.known() && known.remaining > milliseconds{0};
+    });
+  };
+  EXPECT_TRUE(some_remains(**ann));
+  EXPECT_TRUE(some_remains(**bob));
+}
+
 // Nobody waits for an answer that can't come, wherever the handler runs.
 TEST(node, says_that_an_answer_is_over_its_limit) {
   options with;

@@ -35,6 +35,9 @@ class listener {
   // `lost` is always told before a later gain, and before the lease can have passed on.
   virtual void on_leadership(leadership_state state, fencing_token token) = 0;
   virtual void on_leader(const leader_info& leader) = 0;
+  // The leader that was told last has a later expiry. A few times a second; must not call the
+  // engine.
+  virtual void on_leader_extended(const leader_info& /*leader*/) {}
   // In the view for the first time under this incarnation.
   virtual void on_member(const member& self) = 0;
   // Out of the view; the engine rejoins by itself under a new incarnation.

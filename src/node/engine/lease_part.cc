@@ -84,7 +84,7 @@ void engine::state::update_leadership() {
   }
   cell_.store(v);
   const bool leads = may_lead(now_);
-  if (leads && leader_.token == v.token) leader_.expires = lease_.expires();
+  if (leads && leader_.token == v.token) extend_leader(lease_.expires());
   // A suspended token may come back, its streams do not: they would stand still for nobody knows
   // how long.
   streams_.set_acting(now_.boot, leads ? v.token : 0);
@@ -165,7 +165,7 @@ void engine::state::learn_leader(known_leader news) {
     // Only a later expiry proves that a leader that was taken for gone is there.
     HEDGEROW_PROBE_IF(news.expires > leader_.expires && leader_.gone, engine_leader_not_gone);
     if (news.expires > leader_.expires) leader_.gone = false;
-    leader_.expires = std::max(leader_.expires, news.expires);
+    extend_leader(std::max(leader_.expires, news.expires));
     if (!told_leader_.known()) tell_leader();
     return;
   }
@@ -175,6 +175,14 @@ void engine::state::learn_leader(known_leader news) {
   if (const auto* m = session_.current()->find(leader_.at.incarnation)) leader_.at.name = m->name;
   update_rank();
   tell_leader();
+}
+
+void engine::state::extend_leader(instant expires) {
+  if (expires == leader_.expires) return;
+  leader_.expires = expires;
+  // Otherwise tell_leader says all of it.
+  if (told_leader_.token == leader_.token && knows_leader(now_))
+    owner_.on_leader_extended(leader(now_));
 }
 
 void engine::state::forget_leader(const hedgerow::incarnation& who) {

@@ -107,6 +107,7 @@ class engine::state {
   void greet_waiting_leader();
   void tell_of_other_scale();
   void learn_leader(known_leader news);
+  void extend_leader(instant expires);
   void forget_leader(const hedgerow::incarnation& who);
   // The token of a leader other than this node that may be asked for something; 0 is none.
   fencing_token leader_to_ask() const {

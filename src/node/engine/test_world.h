@@ -68,6 +68,7 @@ class world final : public ports::clock,
     told = known;
     words.push_back("leader " + known.name);
   }
+  void on_leader_extended(const leader_info& known) override { extended.push_back(known); }
   void on_member(const member&) override {}
   void on_evicted(removal_reason) override {}
   void on_failed(const error& why) override { failed.push_back(why); }
@@ -110,6 +111,7 @@ class world final : public ports::clock,
   std::vector<core::stream_id> opened;
   std::vector<std::pair<core::stream_id, stream_end>> ended;
   leader_info told;
+  std::vector<leader_info> extended;       // since they were looked at last
   std::vector<std::string> words;          // of leadership and leaders, in order
   std::function<void()> on_leadership_do;  // once, within what is told
   std::function<void()> on_clock_do;
