@@ -50,14 +50,18 @@ class node {
   // look before you repeat), handler_failed (executed; the handler's own error, or an answer
   // over the limit), too_large, overloaded, stopped.
   result<reply> send(std::string_view payload, std::chrono::milliseconds timeout);
-  // The same; `done` is called once, on the loop's thread, never from within this call. Called on
-  // the loop's thread, it costs no thread hop.
+  // The same; `done` is called once, on the loop's thread, never from within this call; but at once
+  // and on the caller's thread if this node was stopped before. Called on the loop's thread, it
+  // costs no thread hop.
   void send(std::string_view payload, std::chrono::milliseconds timeout,
             std::function<void(result<reply>)> done);
 
   // To every member of the present view: one answer for each, in the order in which they come.
+  // Blocks until the last one or the end of the time; not to be called on the loop's thread.
+  // Errors: stopped; what becomes of it at a member is that one's answer.
   result<std::vector<member_reply>> broadcast(std::string_view payload, broadcast_options how = {});
-  // The same; `each` and then `done` on the loop's thread.
+  // The same; `each` and then `done` on the loop's thread. If this node was stopped before, `done`
+  // alone, at once and on the caller's thread.
   void broadcast(std::string_view payload, broadcast_options how,
                  std::function<void(member_reply)> each, std::function<void()> done);
 

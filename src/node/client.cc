@@ -312,8 +312,8 @@ void client::broadcast(std::string_view payload, broadcast_options how,
 
 result<std::vector<member_reply>> client::broadcast(std::string_view payload,
                                                     broadcast_options how) {
-  return wait_for_replies(impl_->loop(), [&](auto each, auto done) {
-    broadcast(payload, how, std::move(each), std::move(done));
+  return wait_for_replies(impl_->loop(), [&](broadcast_callback done) {
+    impl_->broadcast(payload, how, std::move(done));
   });
 }
 

@@ -109,6 +109,20 @@ TEST_F(client_in_its_stop, answers_a_callback_at_once) {
   EXPECT_EQ(asked_within, "ann");
 }
 
+TEST_F(client_in_its_stop, broadcasts_no_more) {
+  auto begun = beside([this] { return one->broadcast("x"); });
+  ASSERT_TRUE(returns(begun));
+  const auto [answers, after] = begun.get();
+  ASSERT_FALSE(answers);
+  EXPECT_EQ(answers.error().code, errc::stopped);
+  EXPECT_FALSE(after) << "it waits for nothing";
+  calling.open();
+  ASSERT_TRUE(returns(first));
+  const auto later = one->broadcast("x");
+  ASSERT_FALSE(later);
+  EXPECT_EQ(later.error().code, errc::stopped);
+}
+
 TEST_F(client_in_its_stop, ends_a_second_stop_with_the_first) {
   auto second = beside([this] {
     one->stop();

@@ -72,18 +72,19 @@ result<reply> wait_for_reply(const net::event_loop& loop,
 }
 
 result<std::vector<member_reply>> wait_for_replies(
-    const net::event_loop& loop,
-    const std::function<void(std::function<void(member_reply)>, std::function<void()>)>& start) {
+    const net::event_loop& loop, const std::function<void(broadcast_callback)>& start) {
   if (loop.on_loop_thread()) return tl::unexpected(would_wait_for_itself());
   // Answers come one after the other on the loop's thread, and the end after all of them.
   struct gathering {
     std::vector<member_reply> answers;
-    std::promise<void> done;
+    std::promise<result<void>> done;
   };
   const auto all = std::make_shared<gathering>();
-  start([all](member_reply answer) { all->answers.push_back(std::move(answer)); },
-        [all] { all->done.set_value(); });
-  all->done.get_future().get();
+  start(broadcast_callback(
+      [all](member_reply answer) { all->answers.push_back(std::move(answer)); },
+      [all] { all->done.set_value({}); },
+      [all] { all->done.set_value(fail(errc::stopped, "stopped before it was sent")); }));
+  if (auto ok = all->done.get_future().get(); !ok) return tl::unexpected(std::move(ok).error());
   return std::move(all->answers);
 }
 

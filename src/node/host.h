@@ -57,15 +57,22 @@ class once {
 
 using send_callback = once<result<reply>>;
 
-// The same for a broadcast: `done` is called once, whatever becomes of it.
+// The same for a broadcast: `done` is called once, whatever becomes of it; if it is dropped on the
+// way and there is a `dropped`, that one in its place.
 class broadcast_callback {
  public:
-  broadcast_callback(std::function<void(member_reply)> each, std::function<void()> done)
-      : each_(std::move(each)), done_(std::move(done)) {}
+  broadcast_callback(std::function<void(member_reply)> each, std::function<void()> done,
+                     std::function<void()> dropped = {})
+      : each_(std::move(each)), done_(std::move(done)), dropped_(std::move(dropped)) {}
   broadcast_callback(broadcast_callback&& other) noexcept
-      : each_(std::move(other.each_)), done_(std::exchange(other.done_, nullptr)) {}
+      : each_(std::move(other.each_)),
+        done_(std::exchange(other.done_, nullptr)),
+        dropped_(std::move(other.dropped_)) {}
   broadcast_callback& operator=(broadcast_callback&&) = delete;
-  ~broadcast_callback() { done(); }
+  ~broadcast_callback() {
+    if (done_ && dropped_) done_.swap(dropped_);
+    done();
+  }
 
   void each(member_reply answer) {
     if (each_) each_(std::move(answer));
@@ -77,6 +84,7 @@ class broadcast_callback {
  private:
   std::function<void(member_reply)> each_;
   std::function<void()> done_;
+  std::function<void()> dropped_;
 };
 
 // The calls whose outcome the user waits for. Confined to the loop's thread.
@@ -101,11 +109,11 @@ class open_calls {
 };
 
 // Runs `start` with a callback, and waits for it. Not on the loop's thread: it would never come.
+// Errors: stopped, if the callback is dropped.
 result<reply> wait_for_reply(const net::event_loop& loop,
                              const std::function<void(std::function<void(result<reply>)>)>& start);
 result<std::vector<member_reply>> wait_for_replies(
-    const net::event_loop& loop,
-    const std::function<void(std::function<void(member_reply)>, std::function<void()>)>& start);
+    const net::event_loop& loop, const std::function<void(broadcast_callback)>& start);
 
 // Of a blocking call on the loop's thread.
 error would_wait_for_itself();

@@ -18,5 +18,16 @@ TEST(user_log, gets_one_line_whatever_is_in_a_name) {
   EXPECT_EQ(lines[1], "gr\xc3\xbcn");
 }
 
+TEST(wait_for_replies, tells_a_broadcast_to_nobody_from_one_that_was_dropped) {
+  const net::event_loop loop;
+  const auto to_nobody = wait_for_replies(loop, [](broadcast_callback done) { done.done(); });
+  ASSERT_TRUE(to_nobody);
+  EXPECT_TRUE(to_nobody->empty());
+  const auto dropped = wait_for_replies(
+      loop, [](broadcast_callback done) { const broadcast_callback moved(std::move(done)); });
+  ASSERT_FALSE(dropped);
+  EXPECT_EQ(dropped.error().code, errc::stopped);
+}
+
 }  // namespace
 }  // namespace hedgerow

@@ -61,6 +61,31 @@ TEST(node, has_nothing_to_read_again_without_security) {
   EXPECT_TRUE((*outside)->reload_security());
 }
 
+TEST(node, says_of_each_call_that_it_was_stopped) {
+  options with;
+  with.name = "ann";
+  with.store = fresh_store("node_stopped");
+  const auto started = node::start(with);
+  ASSERT_TRUE(started) << started.error().message();
+  node& one = **started;
+  one.stop();
+  const auto sent = one.send("x", milliseconds{20'000});
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, errc::stopped);
+  const auto broadcast = one.broadcast("x");
+  ASSERT_FALSE(broadcast);
+  EXPECT_EQ(broadcast.error().code, errc::stopped);
+
+  std::vector<std::string> told;  // before each call returns: there is no other thread
+  one.send("x", milliseconds{20'000}, [&](const result<reply>& outcome) {
+    told.emplace_back(!outcome && outcome.error().code == errc::stopped ? "stopped" : "else");
+  });
+  one.broadcast(
+      "x", {}, [&](const member_reply&) { told.emplace_back("each"); },
+      [&] { told.emplace_back("done"); });
+  EXPECT_EQ(told, (std::vector<std::string>{"stopped", "done"}));
+}
+
 // Longer than one lease, on the leader and beside it.
 TEST(node, knows_what_remains_of_a_lease_that_is_renewed) {
   options with;
