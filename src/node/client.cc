@@ -102,9 +102,15 @@ class client::impl final : public engine::client_listener {
     {
       const std::lock_guard hold(lock_);
       leader_ = leader;
+      leader_since_ = net::boot_now();
       changed_.notify_all();
     }
     if (with_.on_leader) with_.on_leader(leader);
+  }
+  void on_leader_extended(const leader_info& leader) override {
+    const std::lock_guard hold(lock_);
+    leader_ = leader;
+    leader_since_ = net::boot_now();
   }
   void on_send_done(core::call_id id, result<reply> outcome) override {
     calls_.send_done(id, std::move(outcome));
@@ -195,6 +201,7 @@ class client::impl final : public engine::client_listener {
   mutable std::condition_variable changed_;
   view_ptr view_ = std::make_shared<hedgerow::view>();  // guarded by lock_, and all below
   leader_info leader_;
+  boot_time leader_since_;
   bool stopped_ = false;
   bool ended_ = false;  // stop() is through
 };
@@ -273,8 +280,8 @@ result<leader_info> client::impl::wait_for_leader(milliseconds timeout) {
       changed_.wait_for(hold, timeout, [this] { return stopped_ || leader_.known(); });
   if (stopped_) return fail(errc::stopped, "this client was stopped");
   if (!known) return fail(errc::no_leader, "no leader was known up to the deadline");
-  hold.unlock();
-  return leader();
+  // And not asked anew: it may be gone by then, and who waited for a leader wants one.
+  return counted_down(leader_, leader_since_);
 }
 
 client::client(std::unique_ptr<impl> i) : impl_(std::move(i)) {}

@@ -27,12 +27,59 @@ bool returns(const Future& of) {
   return of.wait_for(20s) == std::future_status::ready;
 }
 
+std::unique_ptr<node> leader_at(const std::string& store) {
+  options with;
+  with.name = "ann";
+  with.store = store;
+  with.lease = 300ms;
+  auto one = node::start(with);
+  return one ? std::move(*one) : nullptr;
+}
+
+std::unique_ptr<client> client_at(const std::string& store) {
+  client_options look;
+  look.store = store;
+  auto one = client::start(look);
+  return one ? std::move(*one) : nullptr;
+}
+
+// What it returns was known when the wait was over; what its loop says later may be nobody.
+TEST(client, waits_for_a_leader_and_then_for_nothing_else) {
+  const auto store = fresh_store("client_waits");
+  gate calling;
+  std::atomic<bool> called{false};
+  const auto leader = leader_at(store);
+  const auto one = client_at(store);
+  ASSERT_TRUE(leader && one);
+  const auto first = one->wait_for_leader(20s);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->name, "ann");
+  const auto later = std::chrono::steady_clock::now() + 600ms;
+  ASSERT_TRUE(wait_for([&] { return std::chrono::steady_clock::now() > later; }));
+  EXPECT_TRUE(wait_for([&] {
+    const auto known = one->wait_for_leader(0ms);
+    return known && known->remaining > 0ms;
+  })) << "its lease was renewed";
+
+  one->send("x", 20s, [&](const result<reply>&) {
+    calling.pass();
+    called = true;
+  });
+  ASSERT_TRUE(calling.wait_for_somebody());
+  const auto known = one->wait_for_leader(0ms);
+  EXPECT_FALSE(called) << "it has asked the loop";
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->name, "ann");
+  calling.open();
+  one->stop();
+}
+
 // A client that is being stopped, while one of its callbacks does not return.
 class client_in_its_stop : public testing::Test {
  protected:
   void SetUp() override {
-    start();
-    ASSERT_TRUE(one && one->wait_for_leader(20s));
+    ASSERT_TRUE(leader && one);
+    ASSERT_TRUE(one->wait_for_leader(20s));
     one->send("x", 20s, [this](const result<reply>&) {
       calling.pass();
       asked_within = one->leader().name;
@@ -48,21 +95,6 @@ class client_in_its_stop : public testing::Test {
   }
   void TearDown() override { calling.open(); }
 
-  void start() {
-    options with;
-    with.name = "ann";
-    with.store = store;
-    with.lease = 300ms;
-    auto member = node::start(with);
-    ASSERT_TRUE(member) << member.error().message();
-    leader = std::move(*member);
-    client_options look;
-    look.store = store;
-    auto made = client::start(look);
-    ASSERT_TRUE(made) << made.error().message();
-    one = std::move(*made);
-  }
-
   // On another thread: what the call returns, and whether the callback had by then.
   template <class Call>
   auto beside(const Call& call) {
@@ -77,8 +109,8 @@ class client_in_its_stop : public testing::Test {
   gate calling;
   std::atomic<bool> called{false};
   std::string asked_within;
-  std::unique_ptr<node> leader;
-  std::unique_ptr<client> one;
+  std::unique_ptr<node> leader = leader_at(store);
+  std::unique_ptr<client> one = client_at(store);
   std::future<void> first;
 };
 

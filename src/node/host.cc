@@ -63,6 +63,12 @@ void open_calls::broadcast_done(std::uint64_t id) {
   if (auto asked = broadcasts_.take(id)) asked->done();
 }
 
+leader_info counted_down(leader_info told, boot_time since) {
+  const auto gone = std::chrono::duration_cast<milliseconds>(net::boot_now() - since);
+  told.remaining = std::max(milliseconds{0}, told.remaining - gone);
+  return told;
+}
+
 result<reply> wait_for_reply(const net::event_loop& loop,
                              const std::function<void(std::function<void(result<reply>)>)>& start) {
   if (loop.on_loop_thread()) return tl::unexpected(would_wait_for_itself());

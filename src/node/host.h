@@ -108,6 +108,9 @@ class open_calls {
   base::id_table<broadcast_callback> broadcasts_;
 };
 
+// What was told of a leader at `since`, as it is now.
+leader_info counted_down(leader_info told, boot_time since);
+
 // Runs `start` with a callback, and waits for it. Not on the loop's thread: it would never come.
 // Errors: stopped, if the callback is dropped.
 result<reply> wait_for_reply(const net::event_loop& loop,

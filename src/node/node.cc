@@ -91,10 +91,7 @@ class node::impl final : public engine::listener,
   }
   leader_info leader() const {
     const std::lock_guard hold(lock_);
-    leader_info known = leader_;
-    const auto gone = std::chrono::duration_cast<milliseconds>(net::boot_now() - leader_since_);
-    known.remaining = std::max(milliseconds{0}, known.remaining - gone);
-    return known;
+    return counted_down(leader_, leader_since_);
   }
   hedgerow::incarnation incarnation() const {
     const std::lock_guard hold(lock_);

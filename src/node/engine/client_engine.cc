@@ -351,7 +351,10 @@ void client_engine::accept(const message::leader_news& news) {
   if (leader_.known()) at = core::target{news.name, news.address, news.incarnation};
   calls_.on_leader(now_.boot, at, effects_);
   streams_.on_leader(now_.boot, at);
-  if (!same) owner_.on_leader(leader_);
+  if (!same)
+    owner_.on_leader(leader_);
+  else if (leader_.known())
+    owner_.on_leader_extended(leader_);
 }
 
 }  // namespace hedgerow::engine

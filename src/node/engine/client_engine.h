@@ -28,6 +28,9 @@ class client_listener {
   virtual ~client_listener() = default;
   virtual void on_view(const view_change& change) = 0;
   virtual void on_leader(const leader_info& leader) = 0;
+  // Newer word of what remains to the leader that was told last. A few times a second; must not
+  // call the engine.
+  virtual void on_leader_extended(const leader_info& /*leader*/) {}
   virtual void on_send_done(core::call_id id, result<reply> outcome) = 0;
   virtual void on_broadcast_reply(core::call_id id, member_reply answer) = 0;
   virtual void on_broadcast_done(core::call_id id) = 0;

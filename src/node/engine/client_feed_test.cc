@@ -237,5 +237,18 @@ TEST_F(subscribed, is_told_all_again_where_something_could_not_be_sent) {
   EXPECT_EQ(views(), 2U);
 }
 
+TEST_F(client_feed, tells_what_remains_of_a_lease_that_is_renewed) {
+  tell_leader();
+  ASSERT_EQ(outside.told.name, "b");
+  EXPECT_TRUE(outside.extended.empty());
+  const auto words = outside.words;
+  pass(seconds{1});
+  tell_leader();
+  ASSERT_EQ(outside.extended.size(), 1U);
+  EXPECT_EQ(outside.extended[0].name, "b");
+  EXPECT_EQ(outside.extended[0].remaining, milliseconds{3000});
+  EXPECT_EQ(outside.words, words) << "it is no other leader";
+}
+
 }  // namespace
 }  // namespace hedgerow::engine
