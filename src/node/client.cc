@@ -42,14 +42,14 @@ class client::impl final : public engine::client_listener {
   result<leader_info> wait_for_leader(milliseconds timeout);
 
   void send(std::string_view payload, milliseconds timeout, send_callback done) {
-    const boot_time deadline = net::boot_now() + timeout;
+    const boot_time deadline = deadline_after(timeout);
     const auto shared = std::make_shared<send_callback>(std::move(done));
     post([this, shared, deadline, text = make_bytes(payload)] {
       engine_->send(calls_.add(std::move(*shared)), text, deadline);
     });
   }
   void broadcast(std::string_view payload, broadcast_options how, broadcast_callback done) {
-    const boot_time deadline = net::boot_now() + how.timeout;
+    const boot_time deadline = deadline_after(how.timeout);
     const auto shared = std::make_shared<broadcast_callback>(std::move(done));
     post([this, shared, deadline, text = make_bytes(payload)] {
       engine_->broadcast(calls_.add(std::move(*shared)), text, deadline);
@@ -262,7 +262,8 @@ void client::impl::stop() {
 
 result<void> client::impl::wait_until_connected(milliseconds timeout) {
   std::unique_lock hold(lock_);
-  if (changed_.wait_for(hold, timeout, [this] { return stopped_ || !view_->members.empty(); })) {
+  if (changed_.wait_for(hold, countable(timeout),
+                        [this] { return stopped_ || !view_->members.empty(); })) {
     if (stopped_) return fail(errc::stopped, "this client was stopped");
     return {};
   }
@@ -277,7 +278,7 @@ result<void> client::impl::wait_until_connected(milliseconds timeout) {
 result<leader_info> client::impl::wait_for_leader(milliseconds timeout) {
   std::unique_lock hold(lock_);
   const bool known =
-      changed_.wait_for(hold, timeout, [this] { return stopped_ || leader_.known(); });
+      changed_.wait_for(hold, countable(timeout), [this] { return stopped_ || leader_.known(); });
   if (stopped_) return fail(errc::stopped, "this client was stopped");
   if (!known) return fail(errc::no_leader, "no leader was known up to the deadline");
   // And not asked anew: it may be gone by then, and who waited for a leader wants one.

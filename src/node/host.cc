@@ -14,6 +14,19 @@
 #include "base/assert.h"
 
 namespace hedgerow {
+namespace {
+
+constexpr milliseconds for_ever = std::chrono::hours{24 * 365 * 100};
+
+}  // namespace
+
+milliseconds countable(milliseconds timeout) {
+  return std::clamp(timeout, -for_ever, for_ever);
+}
+
+boot_time deadline_after(milliseconds timeout) {
+  return timeout >= for_ever ? boot_time::never() : net::boot_now() + countable(timeout);
+}
 
 error would_wait_for_itself() {
   return {errc::invalid_argument, "a blocking call on the loop's thread would wait for itself"};

@@ -108,6 +108,12 @@ class open_calls {
   base::id_table<broadcast_callback> broadcasts_;
 };
 
+// A user's time in the bounds of what can be counted in nanoseconds: a hundred years either way.
+// For waits, which would overflow and be over at once.
+std::chrono::milliseconds countable(std::chrono::milliseconds timeout);
+// The same as a deadline from now on; never() from a hundred years on.
+boot_time deadline_after(std::chrono::milliseconds timeout);
+
 // What was told of a leader at `since`, as it is now.
 leader_info counted_down(leader_info told, boot_time since);
 

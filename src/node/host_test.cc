@@ -18,6 +18,17 @@ TEST(user_log, gets_one_line_whatever_is_in_a_name) {
   EXPECT_EQ(lines[1], "gr\xc3\xbcn");
 }
 
+TEST(deadline_after, never_overflows) {
+  EXPECT_EQ(deadline_after(milliseconds::max()), boot_time::never());
+  EXPECT_LT(deadline_after(milliseconds::min()), net::boot_now());
+  const boot_time before = net::boot_now();
+  const boot_time soon = deadline_after(seconds{5});
+  EXPECT_GE(soon, before + seconds{5});
+  EXPECT_LE(soon, net::boot_now() + seconds{5});
+  for (const auto most : {milliseconds::min(), milliseconds::max()})
+    EXPECT_EQ(nanoseconds{countable(most)}.count() > 0, most.count() > 0);
+}
+
 TEST(wait_for_replies, tells_a_broadcast_to_nobody_from_one_that_was_dropped) {
   const net::event_loop loop;
   const auto to_nobody = wait_for_replies(loop, [](broadcast_callback done) { done.done(); });

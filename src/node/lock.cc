@@ -10,12 +10,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds for_ever = std::chrono::hours{24 * 365 * 100};
-
 // None: an attempt.
 std::optional<boot_time> deadline_of(milliseconds timeout) {
   if (timeout <= milliseconds{0}) return std::nullopt;
-  return timeout >= for_ever ? boot_time::never() : net::boot_now() + timeout;
+  return deadline_after(timeout);
 }
 
 }  // namespace

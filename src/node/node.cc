@@ -42,7 +42,7 @@ class node::impl final : public engine::listener,
   result<void> wait_until_member(milliseconds timeout) {
     std::unique_lock hold(lock_);
     const bool settled = changed_.wait_for(
-        hold, timeout, [this] { return member_ || failure_.has_value() || stopped_; });
+        hold, countable(timeout), [this] { return member_ || failure_.has_value() || stopped_; });
     if (failure_) return tl::unexpected(*failure_);
     if (stopped_) return fail(errc::stopped, "this node was stopped");
     if (!settled) return fail(errc::not_executed, "not a member after the time that was given");
@@ -50,7 +50,7 @@ class node::impl final : public engine::listener,
   }
 
   void send(std::string_view payload, milliseconds timeout, send_callback done) {
-    const boot_time deadline = net::boot_now() + timeout;
+    const boot_time deadline = deadline_after(timeout);
     // Within a turn it is posted: a leader that asks itself would else never come to that turn's
     // end.
     if (loop_.on_loop_thread() && engine_ && !engine_->in_turn()) {
@@ -65,7 +65,7 @@ class node::impl final : public engine::listener,
   }
 
   void broadcast(std::string_view payload, broadcast_options how, broadcast_callback done) {
-    const boot_time deadline = net::boot_now() + how.timeout;
+    const boot_time deadline = deadline_after(how.timeout);
     const auto shared = std::make_shared<broadcast_callback>(std::move(done));
     post([this, shared, deadline, how, text = make_bytes(payload)] {
       engine_->broadcast(calls_.add(std::move(*shared)), text, deadline, how.skip_self);

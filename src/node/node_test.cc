@@ -86,6 +86,47 @@ TEST(node, says_of_each_call_that_it_was_stopped) {
   EXPECT_EQ(told, (std::vector<std::string>{"stopped", "done"}));
 }
 
+TEST(node, takes_the_longest_time_there_is) {
+  constexpr auto longest = milliseconds::max();
+  options with;
+  with.name = "ann";
+  with.store = fresh_store("node_longest");
+  with.lease = milliseconds{300};
+  const auto answer = [](const message_view&) { return result<std::string>("here"); };
+  with.on_message = handler::non_blocking(answer);
+  with.on_broadcast = handler::non_blocking(answer);
+  with.on_stream = stream_handler::on_thread(echo);
+  const auto started = node::start(with);
+  ASSERT_TRUE(started) << started.error().message();
+  node& one = **started;
+  client_options look;
+  look.store = with.store;
+  const auto outside = client::start(look);
+  ASSERT_TRUE(outside) << outside.error().message();
+  ASSERT_TRUE(one.wait_until_member(longest)) << "it is none at first";
+  ASSERT_TRUE((*outside)->wait_until_connected(longest));
+  ASSERT_TRUE((*outside)->wait_for_leader(longest));
+
+  const auto expect_all = [&](auto& asked) {
+    EXPECT_TRUE(asked.send("x", longest));
+    const auto all = asked.broadcast("x", {.timeout = longest});
+    ASSERT_TRUE(all && all->size() == 1);
+    EXPECT_TRUE(all->front().answer);
+    stream_options how;
+    how.opening = longest;
+    how.timeout = longest;
+    auto opened = asked.open_stream(how);
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(opened->write("x"));
+    const auto echoed = opened->read();
+    ASSERT_TRUE(echoed && *echoed);
+    EXPECT_EQ(**echoed, "x");
+    opened->finish();
+  };
+  expect_all(one);
+  expect_all(**outside);
+}
+
 // Longer than one lease, on the leader and beside it.
 TEST(node, knows_what_remains_of_a_lease_that_is_renewed) {
   options with;

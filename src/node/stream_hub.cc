@@ -42,9 +42,8 @@ core::stream_request request_of(const stream_options& how, const std::optional<c
   core::stream_request what;
   what.kind = to ? message::request_kind::broadcast : message::request_kind::send;
   what.to = to;
-  const boot_time now = net::boot_now();
-  what.opening_deadline = now + how.opening;
-  if (how.timeout.count() > 0) what.deadline = now + how.timeout;
+  what.opening_deadline = deadline_after(how.opening);
+  if (how.timeout.count() > 0) what.deadline = deadline_after(how.timeout);
   what.idle = how.idle_timeout;
   what.metadata = how.metadata;
   return what;
