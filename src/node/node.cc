@@ -386,6 +386,8 @@ node::~node() = default;
 
 result<std::unique_ptr<node>> node::start(options with) {
   if (with.name.empty()) with.name = host_name();
+  if (with.name.empty())
+    return fail(errc::invalid_argument, "this host has no name to take; give the node one");
   if (auto ok = with.validate(); !ok) return tl::unexpected(std::move(ok).error());
   return or_refusal([&]() -> result<std::unique_ptr<node>> {
     auto inside = std::make_unique<impl>(std::move(with));

@@ -53,7 +53,8 @@ options options::patient() {
 
 result<void> options::validate() const {
   if (auto ok = check_name("group", group); !ok) return ok;
-  if (auto ok = check_name("name", name); !ok) return ok;
+  // An empty one is the host's.
+  if (auto ok = name.empty() ? result<void>{} : check_name("name", name); !ok) return ok;
   if (auto ok = check_payload_limit(payload_bytes_max); !ok) return ok;
   if (auto ok = check_lease(lease); !ok) return ok;
   if (open_timeout < milliseconds{0} || open_timeout > std::chrono::hours{1})
