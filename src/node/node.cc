@@ -108,6 +108,8 @@ class node::impl final : public engine::listener,
     {
       const std::lock_guard hold(lock_);
       view_ = change.current;
+      // Here already: on_member comes after the view that it is of.
+      incarnation_ = engine_->incarnation();
       view_since_ = net::boot_now();
     }
     if (with_.on_view) with_.on_view(change);

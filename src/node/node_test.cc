@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <filesystem>
+#include <future>
+#include <memory>
+#include <mutex>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -7,6 +10,7 @@
 #include <hedgerow/node.h>
 
 #include "net/net_fixture.h"
+#include "node/test_gate.h"
 #include "node/test_streams.h"
 
 namespace hedgerow {
@@ -125,6 +129,74 @@ TEST(node, takes_the_longest_time_there_is) {
   };
   expect_all(one);
   expect_all(**outside);
+}
+
+// A node that opens streams to all others whenever it is told of a view.
+class greeter {
+ public:
+  explicit greeter(options with) {
+    with.on_view = [this](const view_change& change) { greet(*change.current); };
+    auto one = node::start(std::move(with));
+    if (!one) return;
+    made_.set_value(one->get());
+    self_ = std::move(*one);
+  }
+  ~greeter() { block.open(); }
+  node* operator->() { return self_.get(); }
+  bool started() const { return self_ != nullptr; }
+  // Under so many incarnations it was in a view.
+  std::size_t lives() const {
+    const std::lock_guard hold(lock_);
+    return lives_.size();
+  }
+
+  gate block;
+
+ private:
+  void greet(const view& all) {
+    node& self = *known_.get();
+    {
+      const std::lock_guard hold(lock_);
+      for (const member& each : all.members) {
+        if (each.name == self.name()) lives_.insert(each.incarnation);
+      }
+    }
+    const auto opened = self.open_streams({}, true);
+    if (!opened) return;  // it is stopped
+    for (const member_stream& each : *opened)
+      EXPECT_NE(each.name, self.name());
+  }
+
+  std::promise<node*> made_;
+  std::shared_future<node*> known_ = made_.get_future().share();
+  mutable std::mutex lock_;
+  std::set<hedgerow::incarnation> lives_;  // guarded by lock_
+  std::unique_ptr<node> self_;             // goes first
+};
+
+TEST(node, leaves_itself_out_also_within_the_first_view_of_each_life) {
+  options with;
+  with.store = fresh_store("node_greets");
+  with.lease = milliseconds{300};
+  std::vector<std::unique_ptr<node>> others;
+  for (const auto* name : {"bob", "cid"}) {
+    with.name = name;
+    auto one = node::start(with);
+    ASSERT_TRUE(one) << one.error().message();
+    ASSERT_TRUE((*one)->wait_until_member(milliseconds{20'000}));
+    others.push_back(std::move(*one));
+  }
+  with.name = "ann";
+  greeter ann(with);
+  ASSERT_TRUE(ann.started());
+  ASSERT_TRUE(ann->wait_until_member(milliseconds{20'000}));
+  EXPECT_EQ(ann.lives(), 1U);
+
+  ann->send("x", milliseconds{20'000}, [&](const result<reply>&) { ann.block.pass(); });
+  ASSERT_TRUE(ann.block.wait_for_somebody());
+  ASSERT_TRUE(wait_for([&] { return others[0]->view()->members.size() == 2; })) << "it is removed";
+  ann.block.open();
+  EXPECT_TRUE(wait_for([&] { return ann.lives() == 2; })) << "and joins again";
 }
 
 // Longer than one lease, on the leader and beside it.
