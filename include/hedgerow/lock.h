@@ -108,8 +108,8 @@ class lock {
 
   // Nothing of this object acts under the token any more; then tells the store and whoever waits.
   // Blocks until the store has acknowledged that, at most about 2 s (without an answer the lock is
-  // free when the lease is over). Idempotent; ends an acquire that waits. On the loop's thread it
-  // does not wait.
+  // free when the lease is over). Idempotent; ends an acquire that waits, and any that was asked
+  // before it. On the loop's thread it does not wait.
   void release();
   // `done` on the loop's thread.
   void release(std::function<void()> done);

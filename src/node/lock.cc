@@ -60,6 +60,8 @@ class lock::impl {
   void release() {
     if (on_loop()) {
       candidate_->release({});
+      // An acquire that was asked before this may still be queued: that one ends behind it.
+      release({});
       return;
     }
     const auto promise = std::make_shared<std::promise<void>>();

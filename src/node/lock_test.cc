@@ -227,6 +227,23 @@ TEST_F(lock_test, the_end_of_a_lock_releases_it_and_ends_its_waits) {
   EXPECT_TRUE(open(space)->try_acquire());
 }
 
+TEST_F(lock_test, a_release_in_a_callback_ends_the_acquire_that_was_asked_before_it) {
+  const auto space = open_space();
+  const auto a = open(space);
+  const auto caller = open(space, options_of("caller"));
+  std::promise<result<fencing_token>> answer;
+  caller->acquire(patience, [&](const result<fencing_token>&) {
+    a->acquire(patience, [&](result<fencing_token> r) { answer.set_value(std::move(r)); });
+    a->release();
+  });
+  auto ended = answer.get_future();
+  ASSERT_EQ(ended.wait_for(patience), std::future_status::ready);
+  const auto outcome = ended.get();
+  ASSERT_FALSE(outcome) << "held for ever";
+  EXPECT_EQ(outcome.error().code, errc::stopped);
+  EXPECT_FALSE(a->held());
+}
+
 TEST_F(lock_test, may_be_asked_by_a_callback_while_it_ends) {
   const auto space = open_space();
   auto a = open(space);
