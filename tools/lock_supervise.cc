@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -41,6 +42,8 @@ class supervisor {
   void obey(const supervisor_order& order);
   void start_in_time(fencing_token token);
   void start(fencing_token token);
+  pid_t fork_command();
+  void forward(int signal);
   [[noreturn]] void become_command();
   void ask_to_stop();
   void act_in_time();
@@ -65,6 +68,7 @@ class supervisor {
   sigset_t inherited_mask_{};
 
   fencing_token to_start_ = 0;  // asked for; 0: not, or no more
+  std::vector<int> early_;      // signals for a COMMAND that is not started yet
   pid_t child_ = 0;
   std::int64_t until_ = 0;
   std::int64_t forced_ = never;  // not later than this, whatever is said
@@ -150,7 +154,7 @@ void supervisor::obey(const supervisor_order& order) {
       ask_to_stop();
       break;
     case supervisor_order::kind::forward:
-      if (child_ != 0) kill(-child_, order.signal);
+      forward(order.signal);
       break;
   }
 }
@@ -170,10 +174,26 @@ void supervisor::start(fencing_token token) {
   std::array<int, 2> failure{-1, -1};
   // Without it the failure is COMMAND's status 127; that is all.
   if (pipe2(failure.data(), O_CLOEXEC | O_NONBLOCK) != 0) failure = {-1, -1};
+  failure_ = failure[1];
+  child_ = fork_command();
+  failure_ = failure[0];
+  close(failure[1]);
+  say(supervisor_report::kind::started, child_);
+  for (const int signal : std::exchange(early_, {}))
+    forward(signal);
+}
+
+// Signals may be sent to its group from the return on, and none is lost: until the child has the
+// dispositions of COMMAND it ignores some, and a signal that is ignored is kept only while it is
+// blocked.
+pid_t supervisor::fork_command() {
   const pid_t self = getpid();
+  sigset_t all;
+  sigset_t mine;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &mine);
   const pid_t pid = fork();
   if (pid == 0) {
-    failure_ = failure[1];
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != self) _exit(1);  // killed before that was set
@@ -183,11 +203,17 @@ void supervisor::start(fencing_token token) {
     say(supervisor_report::kind::not_started, errno);
     _exit(1);
   }
-  child_ = pid;
-  failure_ = failure[0];
-  close(failure[1]);
-  setpgid(pid, pid);
-  say(supervisor_report::kind::started, pid);
+  setpgid(pid, pid);  // whoever of the two comes first
+  pthread_sigmask(SIG_SETMASK, &mine, nullptr);
+  return pid;
+}
+
+void supervisor::forward(int signal) {
+  if (child_ != 0) {
+    kill(-child_, signal);
+  } else {
+    early_.push_back(signal);
+  }
 }
 
 void supervisor::become_command() {
@@ -195,6 +221,7 @@ void supervisor::become_command() {
   for (std::size_t i = 0; i < ignored.size(); ++i)
     sigaction(ignored.at(i), &inherited_.at(i), nullptr);
   std::signal(SIGPIPE, SIG_DFL);
+  // Not before: what has come since the fork comes now.
   pthread_sigmask(SIG_SETMASK, &inherited_mask_, nullptr);
   std::vector<std::string> words = what_.command;
   std::vector<char*> arguments;

@@ -66,6 +66,7 @@ class lock_supervisor {
   // The lock is not to be used any more: COMMAND is asked to stop now, and killed within an eighth
   // of the lease.
   void stop();
+  // To COMMAND's group; before COMMAND is started, as soon as it is.
   void forward(int signal);
 
   int reports_fd() const { return reports_; }  // readable when there is one
