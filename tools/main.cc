@@ -270,7 +270,8 @@ int refuse(const CLI::App& app, const std::string& why) {
   return exit_usage;
 }
 
-// Every user of the machine sees the arguments of every process.
+// Every user of the machine sees the arguments of every process. What `lock` is to run may have
+// passwords that are no business of ours.
 bool shows_password(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -286,6 +287,8 @@ int main(int argc, char** argv) {
   settle_process();
   CLI::App app{"Groups of processes: one leader, one member list, messages.", "hedgerow"};
   command_line line;
+  const int own = count_own_words(argc, argv);
+  if (own < argc) line.lock.command.assign(argv + own + 1, argv + argc);
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "hedgerow " HEDGEROW_VERSION);
   app.footer(overview + std::string(exit_codes_text));
@@ -294,14 +297,14 @@ int main(int argc, char** argv) {
   call_them_commands(app);
   // CLI11 reports with exceptions; none of them leaves this function.
   try {
-    app.parse(argc, argv);
+    app.parse(own, argv);
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ParseError& why) {
     return refuse(app, why.what());
   }
   if (app.get_subcommands().empty()) return refuse(app, "say what to do");
-  if (shows_password(argc, argv))
+  if (shows_password(own, argv))
     return refuse(app,
                   "a password on the command line is seen by everybody on this machine: give it by "
                   "PGPASSFILE (~/.pgpass) or PGPASSWORD, or the URL by HEDGEROW_STORE");

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -175,14 +176,22 @@ void add_clock_option(CLI::App& command, std::string& into, const std::string& w
   add_text(command, "--clock", into, "CLOCK", what);
 }
 
+int count_own_words(int argc, const char* const* argv) {
+  if (argc < 2 || std::strcmp(argv[1], "lock") != 0) return argc;
+  const auto dashes = std::find_if(argv, argv + argc,
+                                   [](const char* word) { return std::strcmp(word, "--") == 0; });
+  return static_cast<int>(dashes - argv);
+}
+
 void add_lock_options(CLI::App& command, lock_settings& into) {
   command.add_option("NAME", into.name, "The lock; who uses the same name competes")
       ->type_name("")
       ->required();
-  command.add_option("COMMAND", into.command, "What to run, after --")
-      ->type_name("")
-      ->required()
-      ->expected(-1);
+  const CLI::Option* const misplaced = command.add_option("COMMAND", "What to run, after --")
+                                           ->type_name("")
+                                           ->required(into.command.empty())
+                                           ->expected(1, -1)
+                                           ->allow_extra_args();
   const auto read_wait = [&into](const std::string& text) {
     const auto value = parse_duration(text);
     if (!value) throw CLI::ValidationError("--wait", value.error().message());
@@ -205,9 +214,8 @@ void add_lock_options(CLI::App& command, lock_settings& into) {
       command.add_flag("--json", into.json, "For programs: a last line of JSON on stderr"));
   add_log_level(command, into.log_level);
   // An option of COMMAND must not be taken for one of ours.
-  command.final_callback([&command] {
-    const auto left = command.remaining();
-    if (std::find(left.begin(), left.end(), "--") == left.end())
+  command.final_callback([misplaced] {
+    if (misplaced->count() != 0)
       throw CLI::ValidationError("COMMAND", "write -- before it: hedgerow lock NAME -- COMMAND...");
   });
 }

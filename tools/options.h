@@ -66,7 +66,11 @@ struct agent_settings {
 void add_shared_options(CLI::App& command, shared_options& into);
 // Those of them that a command needs which talks to nobody.
 void add_brief_options(CLI::App& command, shared_options& into);
-// All of `hedgerow lock`, which shares only some with the others. What follows NAME is COMMAND.
+// How many of the words of a command line are for hedgerow: all, but of `lock` only those before
+// the first --. What is behind it is COMMAND, whatever it looks like.
+int count_own_words(int argc, const char* const* argv);
+// All of `hedgerow lock`, which shares only some with the others, but for COMMAND, which is in
+// `into` before: CLI11 would take words like [a,b] apart. In words for hedgerow it is refused.
 void add_lock_options(CLI::App& command, lock_settings& into);
 void add_agent_options(CLI::App& command, agent_settings& into);
 void add_stream_options(CLI::App& command, stream_settings& into);

@@ -176,11 +176,34 @@ TEST(lock, exits_as_its_command_does) {
   EXPECT_EQ(piped.err, "oops\n");
 }
 
+TEST(lock, gives_its_command_every_argument_unchanged) {
+  const locks at;
+  const arguments odd{"[a,b]",   "[]", "[[]]",   "[ab]",  "{}", "",
+                      "a b\n,c", "--", "--wait", "soon,", "-h"};
+  arguments command{"printf", "<%s>"};
+  std::string expected;
+  for (const std::string& argument : odd) {
+    command.push_back(argument);
+    expected += "<" + argument + ">";
+  }
+  const outcome done = at.run(command);
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.out, expected);
+  const std::string url = "postgres://u:secret@db/x";
+  EXPECT_EQ(at.run({"printf", "%s", url}).out, url) << "a password that is not ours";
+  EXPECT_EQ(at.run({"--", "true"}).code, 127) << "the first -- alone is ours";
+}
+
 TEST(lock, usage_that_is_wrong_exits_with_2_and_help_teaches) {
   for (const arguments& wrong : {arguments{"lock"},
                                  {"lock", "a"},
                                  {"lock", "a", "true"},
                                  {"lock", "a", "true", "-x"},
+                                 {"lock", "a", "--"},
+                                 {"lock", "a", "true", "--"},
+                                 {"lock", "a", "true", "--", "true"},
+                                 {"lock", "--", "true"},
+                                 {"lock", "a", "--store", "postgres://u:p@db/x", "--", "true"},
                                  {"lock", "", "--", "true"},
                                  {"lock", std::string(256, 'x'), "--", "true"},
                                  {"lock", "a", "--wait", "soon", "--", "true"},
@@ -190,8 +213,12 @@ TEST(lock, usage_that_is_wrong_exits_with_2_and_help_teaches) {
     EXPECT_EQ(tried.err.find("hedgerow: "), 0u) << tried.err;
     EXPECT_EQ(std::count(tried.err.begin(), tried.err.end(), '\n'), 1) << tried.err;
   }
+  const outcome bare = run_command({"lock", "a", "echo", "hi"});
+  EXPECT_EQ(bare.code, 2);
+  EXPECT_NE(bare.err.find("write -- before it"), std::string::npos) << bare.err;
   const outcome help = run_command({"lock", "--help"});
-  for (const char* part : {"Example:", "Exit codes:", "HEDGEROW_TOKEN", "setsid", "UPDATE"})
+  for (const char* part : {"NAME COMMAND...", "COMMAND ... REQUIRED",
+                           "Example:", "Exit codes:", "HEDGEROW_TOKEN", "setsid", "UPDATE"})
     EXPECT_NE(help.out.find(part), std::string::npos) << part;
   EXPECT_EQ(run_command({"help", "lock"}).out, help.out);
 }
