@@ -93,6 +93,8 @@ void settle_process() {
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) std::abort();
   }
   std::signal(SIGPIPE, SIG_IGN);
+  // Ignored, which outlasts exec, the kernel reaps children itself: nobody learns how they ended.
+  std::signal(SIGCHLD, SIG_DFL);
   // A process without memory can keep no promise; others take over. There is none for more words.
   std::set_new_handler([] {
     constexpr std::string_view words =

@@ -33,7 +33,7 @@ class stop_signals {
 };
 
 // Standard descriptors that are closed become /dev/null, so that no socket or file takes their
-// place; SIGPIPE is ignored. Call first of all.
+// place; SIGPIPE is ignored, and SIGCHLD is not. Call first of all.
 void settle_process();
 
 }  // namespace hedgerow::tools

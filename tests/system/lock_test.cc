@@ -194,6 +194,15 @@ TEST(lock, gives_its_command_every_argument_unchanged) {
   EXPECT_EQ(at.run({"--", "true"}).code, 127) << "the first -- alone is ours";
 }
 
+// The kernel would reap the command, and nobody learn how it ended.
+TEST(lock, ends_with_its_command_though_the_end_of_children_was_ignored_before) {
+  const locks at;
+  auto with = at.setup({"sh", "-c", "exit 3"});
+  with.arguments.insert(with.arguments.begin(), {"/usr/bin/env", "--ignore-signal=CHLD"});
+  const outcome ended = run_program(std::move(with));
+  EXPECT_EQ(ended.code, 3) << ended.err;
+}
+
 TEST(lock, usage_that_is_wrong_exits_with_2_and_help_teaches) {
   for (const arguments& wrong : {arguments{"lock"},
                                  {"lock", "a"},
