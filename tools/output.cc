@@ -4,6 +4,7 @@
 #include <string>
 #include <system_error>
 
+#include <poll.h>
 #include <unistd.h>
 
 namespace hedgerow::tools {
@@ -12,6 +13,11 @@ result<void> print(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {  // inherited as non-blocking
+      pollfd ready{STDOUT_FILENO, POLLOUT, 0};
+      poll(&ready, 1, -1);
+      continue;
+    }
     if (n < 0) {
       const std::error_code code(errno, std::generic_category());
       return tl::unexpected(error(code, "stdout could not be written: " + code.message()));

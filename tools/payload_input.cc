@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace hedgerow::tools {
@@ -12,6 +13,17 @@ namespace {
 
 tl::unexpected<error> too_large(std::size_t bytes_max) {
   return fail(errc::too_large, fmt::format("the message is larger than {} bytes", bytes_max));
+}
+
+// As read(2), and blocks also on what was inherited as non-blocking.
+ssize_t read_some(int fd, std::array<char, 65536>& buffer) {
+  for (;;) {
+    const ssize_t n = read(fd, buffer.data(), buffer.size());
+    if (n >= 0 || (errno != EINTR && errno != EAGAIN)) return n;
+    if (errno == EINTR) continue;
+    pollfd ready{fd, POLLIN, 0};
+    poll(&ready, 1, -1);
+  }
 }
 
 }  // namespace
@@ -27,8 +39,7 @@ result<std::string> read_payload(const std::optional<std::string>& text, int fd,
   std::string payload;
   std::array<char, 65536> buffer;
   for (;;) {
-    const ssize_t n = read(fd, buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = read_some(fd, buffer);
     if (n < 0)
       return tl::unexpected(error(
           std::error_code(errno, std::generic_category()),

@@ -1,9 +1,12 @@
 #include "tools/payload_input.h"
 
+#include <chrono>
+#include <future>
 #include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace hedgerow::tools {
@@ -37,6 +40,28 @@ TEST(payload_input, is_bounded) {
   EXPECT_EQ(piped("-", "12345", 5).value(), "12345");
   EXPECT_EQ(piped("-", "123456", 5).error().code, errc::too_large);
   EXPECT_EQ(piped("123456", "", 5).error().code, errc::too_large);
+}
+
+// Whether somebody reads it empty in time.
+bool read_empty(int fd, const std::future<result<std::string>>& by) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  for (int waiting = 1; std::chrono::steady_clock::now() < end;) {
+    if (ioctl(fd, FIONREAD, &waiting) == 0 && waiting == 0) return true;
+    if (by.wait_for(std::chrono::milliseconds{1}) == std::future_status::ready) return false;
+  }
+  return false;
+}
+
+TEST(payload_input, is_waited_for_on_a_descriptor_that_does_not_block) {
+  int fds[2];
+  ASSERT_EQ(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+  auto payload = std::async(std::launch::async, [&fds] { return read_payload("-", fds[0], 100); });
+  // Often: each time it finds nothing there, or comes too late to.
+  for (int i = 0; i < 100 && read_empty(fds[0], payload); ++i)
+    EXPECT_EQ(write(fds[1], "x", 1), 1);
+  close(fds[1]);
+  EXPECT_EQ(payload.get().value_or("none"), std::string(100, 'x'));
+  close(fds[0]);
 }
 
 TEST(payload_input, tells_what_it_can_not_read) {
