@@ -11,7 +11,11 @@
 
 namespace hedgerow::tools {
 
-line_sink::line_sink(int fd) : fd_{fd}, interrupted_{eventfd(0, EFD_CLOEXEC)} {}
+line_sink::line_sink(int fd) : fd_{fd}, interrupted_{eventfd(0, EFD_CLOEXEC)} {
+  // Without it nobody could call it off.
+  if (!interrupted_.open())
+    throw std::system_error(errno, std::generic_category(), "no file descriptor for stdout's end");
+}
 
 void line_sink::interrupt() {
   eventfd_write(interrupted_.get(), 1);

@@ -13,7 +13,8 @@ namespace hedgerow::tools {
 // Thread-safe; lines stay whole.
 class line_sink {
  public:
-  explicit line_sink(int fd);  // does not own it
+  // Does not own it. Throws std::system_error when this process has no descriptor left.
+  explicit line_sink(int fd);
 
   // Blocks until all of it is written. Errors: those of write(2); stopped, after interrupt().
   result<void> write(std::string_view line);

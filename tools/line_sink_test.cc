@@ -2,11 +2,13 @@
 
 #include <csignal>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace hedgerow::tools {
@@ -85,6 +87,15 @@ TEST_F(sink, waits_for_a_descriptor_that_does_not_block) {
   in.reset();
   reader.join();
   EXPECT_TRUE(text == block + "\n");
+}
+
+TEST_F(sink, is_not_made_without_a_descriptor) {
+  rlimit whole{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &whole), 0);
+  const rlimit none{0, whole.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_THROW(line_sink{in.get()}, std::system_error);
+  setrlimit(RLIMIT_NOFILE, &whole);
 }
 
 }  // namespace

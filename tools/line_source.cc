@@ -13,7 +13,11 @@
 namespace hedgerow::tools {
 
 line_source::line_source(int fd, std::size_t line_bytes_max)
-    : fd_{fd}, line_bytes_max_{line_bytes_max}, interrupted_{eventfd(0, EFD_CLOEXEC)} {}
+    : fd_{fd}, line_bytes_max_{line_bytes_max}, interrupted_{eventfd(0, EFD_CLOEXEC)} {
+  // Without it nobody could call it off.
+  if (!interrupted_.open())
+    throw std::system_error(errno, std::generic_category(), "no file descriptor for stdin's end");
+}
 
 void line_source::interrupt() {
   eventfd_write(interrupted_.get(), 1);

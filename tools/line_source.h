@@ -15,6 +15,7 @@ namespace hedgerow::tools {
 class line_source {
  public:
   // Does not own `fd`. Never holds more than a line of the limit, and one read.
+  // Throws std::system_error when this process has no descriptor left.
   line_source(int fd, std::size_t line_bytes_max);
 
   // Blocks for the next line, which comes without its newline; the last may lack one. Nothing: the

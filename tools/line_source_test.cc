@@ -1,11 +1,13 @@
 #include "tools/line_source.h"
 
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace hedgerow::tools {
@@ -95,6 +97,15 @@ TEST_F(source, tells_what_keeps_it_from_reading) {
   const auto failed = none.next();
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, std::errc::is_a_directory);
+}
+
+TEST_F(source, is_not_made_without_a_descriptor) {
+  rlimit whole{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &whole), 0);
+  const rlimit none{0, whole.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_THROW(line_source(out.get(), 100), std::system_error);
+  setrlimit(RLIMIT_NOFILE, &whole);
 }
 
 }  // namespace
