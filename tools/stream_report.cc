@@ -1,6 +1,7 @@
 #include "tools/stream_report.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include <fmt/format.h>
 
@@ -71,6 +72,18 @@ json one_json(const member_stream& one, const stream_end& end) {
   return object;
 }
 
+// The last line of JSON. Returns the exit code when it could not be written.
+int print_report(bool ok, json streams) {
+  json object;
+  object["ok"] = ok;
+  object["streams"] = std::move(streams);
+  const auto printed = print(line_of(object) + "\n");
+  if (printed) return exit_done;
+  // As for every filter: who has read enough needs no words.
+  if (printed.error().code == std::errc::broken_pipe) return 128 + SIGPIPE;
+  return complain(printed.error());
+}
+
 }  // namespace
 
 int report_streams(const std::vector<member_stream>& all, const stream_circumstances& how) {
@@ -84,15 +97,11 @@ int report_streams(const std::vector<member_stream>& all, const stream_circumsta
     const exit_code code = code_of(one.stream, end.outcome.error());
     if (severity_of(code) > severity_of(worst)) worst = code;
   }
-  if (how.as_json) {
-    json object;
-    object["ok"] = worst == exit_done && !how.failure;
-    object["streams"] = std::move(streams);
-    if (const auto printed = print(line_of(object) + "\n"); !printed && worst == exit_done)
-      worst = complain(printed.error());
-  }
+  int printed = exit_done;
+  if (how.as_json) printed = print_report(worst == exit_done && !how.failure, std::move(streams));
   if (how.signal != 0) return 128 + how.signal;
-  if (!how.failure) return worst;
+  // What became of the streams says more.
+  if (!how.failure) return worst == exit_done ? printed : worst;
   // Its words are the streams' reason; unless they had ended by then.
   if (worst == exit_done) complain(*how.failure);
   return exit_failed;

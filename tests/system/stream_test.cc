@@ -229,6 +229,21 @@ TEST_F(streams, end_by_signals_and_with_their_reader) {
   EXPECT_EQ(piped.err, "");
 }
 
+// The report is the only line that it misses.
+TEST_F(streams, end_with_a_reader_that_had_every_reply) {
+  form({"a"});
+  const std::string fifo = file("more");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  process_setup with;
+  with.arguments = {"/bin/bash", "-c",
+                    fmt::format("{{ echo x; cat {0}; }} | {1} stream --json --store {2} | "
+                                "{{ head -1; exec <&-; : > {0}; }}; echo ${{PIPESTATUS[*]}}",
+                                fifo, HEDGEROW_COMMAND, group.store())};
+  const outcome piped = run_program(std::move(with));
+  EXPECT_EQ(piped.out, "{\"from\":\"a\",\"reply\":\"a: x\"}\n0 141 0\n") << piped.err;
+  EXPECT_EQ(piped.err, "");
+}
+
 TEST_F(streams, tell_of_a_leader_that_was_killed) {
   form({"a", "b"});
   agent& leader = *group.leader();
