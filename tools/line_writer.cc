@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -15,7 +16,8 @@ namespace {
 
 constexpr std::size_t pending_bytes_max = 64 * 1024 * 1024;
 
-bool write_all(int fd, std::string_view bytes) {
+// Why not, if not.
+std::error_code write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n >= 0) {
@@ -24,10 +26,10 @@ bool write_all(int fd, std::string_view bytes) {
       pollfd ready{fd, POLLOUT, 0};
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {
-      return false;
+      return {errno, std::generic_category()};
     }
   }
-  return true;
+  return {};
 }
 
 }  // namespace
@@ -39,7 +41,7 @@ struct line_writer::state {
   std::condition_variable changed;
   std::string pending;
   bool writing = false;
-  bool broken = false;
+  std::error_code broken;
   bool finished = false;
 
   void run() {
@@ -50,18 +52,16 @@ struct line_writer::state {
       const std::string chunk = std::exchange(pending, {});
       writing = true;
       lock.unlock();
-      const bool written = write_all(fd, chunk);
+      const std::error_code why = write_all(fd, chunk);
       lock.lock();
       writing = false;
-      if (!written) {
-        broken = true;
-        pending.clear();
-      }
+      broken = why;
       changed.notify_all();
       if (broken) break;
     }
-    lock.unlock();
-    if (on_broken) on_broken();
+    pending.clear();
+    // Under the mutex: what it refers to may be gone as soon as the writer is.
+    if (on_broken && !finished) on_broken();
   }
 };
 
@@ -83,6 +83,11 @@ void line_writer::write(std::string_view line) {
   if (state_->broken || state_->pending.size() + line.size() > pending_bytes_max) return;
   state_->pending.append(line).push_back('\n');
   state_->changed.notify_all();
+}
+
+std::error_code line_writer::broken() const {
+  const std::lock_guard lock{state_->mutex};
+  return state_->broken;
 }
 
 void line_writer::drain(std::chrono::milliseconds patience) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <system_error>
 
 namespace hedgerow::tools {
 
@@ -12,8 +13,9 @@ namespace hedgerow::tools {
 // to 64 MiB; lines beyond that are dropped.
 class line_writer {
  public:
-  // Does not own `fd`. `on_broken` is called once, on the writing thread, when nobody can read any
-  // more (EPIPE and the like); lines are dropped from then on.
+  // Does not own `fd`. `on_broken` is called once, on the writing thread, when nothing can be
+  // written any more (the reader is gone, the disk is full); lines are dropped from then on. It is
+  // not called after this has ended, which waits for it, and must not call this.
   explicit line_writer(int fd, std::function<void()> on_broken = {});
   // Does not wait: see drain.
   ~line_writer();
@@ -21,6 +23,9 @@ class line_writer {
   line_writer& operator=(const line_writer&) = delete;
 
   void write(std::string_view line);  // without the newline; never blocks
+
+  // That of write(2) which broke it; none as long as it is whole.
+  std::error_code broken() const;
 
   // Waits until everything is written, the descriptor is broken, or the time is over.
   void drain(std::chrono::milliseconds patience);

@@ -1,9 +1,12 @@
 #include "tools/line_writer.h"
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <future>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -68,7 +71,37 @@ TEST(line_writer, tells_once_when_nobody_reads) {
   EXPECT_EQ(broken.get_future().wait_for(10s), std::future_status::ready);
   out.write("lost, too");
   out.drain(10s);
+  EXPECT_EQ(out.broken(), std::errc::broken_pipe);
   close(fds[1]);
+}
+
+TEST(line_writer, tells_nobody_once_it_has_ended) {
+  int fds[2];
+  std::signal(SIGPIPE, SIG_IGN);
+  ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
+  std::atomic<bool> told = false;
+  std::promise<void> over;
+  {
+    // Ends with the last that could call.
+    std::shared_ptr<void> caller{nullptr, [&over](void*) { over.set_value(); }};
+    line_writer out{fds[1], [&told, held = std::move(caller)] { told = true; }};
+    out.write(std::string(1'000'000, 'x'));  // far more than a pipe holds
+  }
+  close(fds[0]);
+  ASSERT_EQ(over.get_future().wait_for(10s), std::future_status::ready);
+  EXPECT_FALSE(told);
+  close(fds[1]);
+}
+
+TEST(line_writer, knows_what_broke_it) {
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  line_writer out{full};
+  EXPECT_FALSE(out.broken());
+  out.write("lost");
+  out.drain(10s);
+  EXPECT_EQ(out.broken(), std::errc::no_space_on_device);
+  close(full);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <optional>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -43,11 +44,18 @@ class watcher {
   std::optional<leader_info> leader_;
 };
 
+// A reader that is gone has seen enough; anything else has kept lines from one that has not.
+exit_code code_of(const std::error_code& broken) {
+  if (!broken || broken == std::errc::broken_pipe) return exit_done;
+  return complain({broken, "stdout could not be written: " + broken.message()});
+}
+
 }  // namespace
 
 int run_watch(const shared_options& shared) {
   stop_signals signals;
-  // A reader that has seen enough (`hedgerow watch | head -3`) ends it like a signal.
+  // A reader that has seen enough (`hedgerow watch | head -3`) ends it like a signal; a full disk,
+  // too.
   line_writer out{STDOUT_FILENO, [&signals] { signals.wake(); }};
   event_printer events{out, shared.json, true};
   watcher watching{events};
@@ -66,7 +74,7 @@ int run_watch(const shared_options& shared) {
   (*from)->stop();
   out.drain(std::chrono::milliseconds{500});
   finish_logging();
-  return exit_done;
+  return code_of(out.broken());
 }
 
 }  // namespace hedgerow::tools

@@ -168,6 +168,20 @@ TEST(group, is_watched_from_its_present_state_on) {
   EXPECT_EQ(watch.itself().wait_exit(5s), 0);
 }
 
+TEST(group, is_watched_until_nothing_can_be_written) {
+  cluster group{"500ms"};
+  group.start("a");
+  ASSERT_TRUE(group.wait_formed());
+  const outcome full = run_program({"/bin/sh", "-c", R"(exec "$0" "$@" > /dev/full)",
+                                    HEDGEROW_COMMAND, "watch", "--store", group.store()});
+  EXPECT_EQ(full.code, 1);
+  EXPECT_EQ(full.err, "hedgerow: stdout could not be written: No space left on device\n");
+  const outcome enough = run_program({"/bin/bash", "-c", R"("$0" "$@" | :; echo ${PIPESTATUS[0]})",
+                                      HEDGEROW_COMMAND, "watch", "--store", group.store()});
+  EXPECT_EQ(enough.out, "0\n");
+  EXPECT_EQ(enough.err, "");
+}
+
 TEST(group, is_read_from_the_store_when_all_are_gone) {
   cluster group{"500ms"};
   group.start("a");
