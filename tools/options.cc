@@ -102,6 +102,7 @@ void add_pairs(CLI::App& command, const std::string& option,
                       variable_of(option)))
       ->type_name("KEY=VALUE")
       ->expected(1)
+      ->allow_extra_args(false)  // or [a=1,b=2] would be two pairs
       ->take_all();
   command.callback([option, &into] {
     if (into.empty()) add_pairs_from_environment(option, into);

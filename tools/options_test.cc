@@ -68,6 +68,11 @@ TEST_F(options, come_from_the_command_line) {
   EXPECT_EQ(agent.advertise, "node-1");
 }
 
+TEST_F(options, that_look_like_a_list_are_one_pair) {
+  ASSERT_EQ(parse("", {"--tag", "[a=1,b=2]", "--tag", "c=[]"}), "");
+  EXPECT_EQ(agent.tags, (std::map<std::string, std::string>{{"[a", "1,b=2]"}, {"c", "[]"}}));
+}
+
 TEST_F(options, come_from_the_environment_unless_given) {
   setenv("HEDGEROW_GROUP", "g", 1);
   setenv("HEDGEROW_TIMEOUT", "2m", 1);
