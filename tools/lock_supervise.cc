@@ -263,8 +263,13 @@ void supervisor::look_at_child() {
       info.si_status == SIGTSTP && what_.foreground)
     kill(-child_, SIGCONT);
   info = {};
-  // Not reaped yet: its number is the group's, and must not become another's.
-  if (waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child_) finish();
+  // Not reaped yet: its number is the group's, and must not become another's. What COMMAND has left
+  // behind is reaped as it ends: a subreaper's zombies are its own.
+  while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+    if (info.si_pid == child_) finish();
+    waitpid(info.si_pid, nullptr, WNOHANG);
+    info = {};
+  }
 }
 
 // Nothing of COMMAND outlives it: then the lock may be released.

@@ -1,9 +1,13 @@
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <hedgerow/client.h>
@@ -222,6 +226,35 @@ TEST(node, knows_what_remains_of_a_lease_that_is_renewed) {
   };
   EXPECT_TRUE(some_remains(**ann));
   EXPECT_TRUE(some_remains(**bob));
+}
+
+// A callback that asks again for each answer keeps the loop busy, and must not keep it to itself.
+TEST(node, renews_its_lease_while_it_asks_itself_without_end) {
+  options with;
+  with.name = "ann";
+  with.store = fresh_store("node_chain");
+  with.lease = milliseconds{300};
+  with.on_message = handler::non_blocking([](const message_view&) { return std::string("y"); });
+  const auto started = node::start(with);
+  ASSERT_TRUE(started) << started.error().message();
+  node& one = **started;
+  ASSERT_TRUE(wait_for([&] { return one.leadership().leading(); }));
+  const auto token = one.leadership().token;
+  std::atomic<int> answers{0};
+  std::atomic<bool> enough{false};
+  std::function<void(const result<reply>&)> again = [&](const result<reply>& r) {
+    if (r) ++answers;
+    if (!enough) one.send("x", milliseconds{20'000}, again);
+  };
+  one.send("x", milliseconds{20'000}, again);
+  const auto end = std::chrono::steady_clock::now() + 4 * with.lease;
+  while (std::chrono::steady_clock::now() < end && one.leadership().leading())
+    std::this_thread::yield();
+  EXPECT_TRUE(one.leadership().leading());
+  EXPECT_EQ(one.leadership().token, token);
+  EXPECT_GT(answers, 100);
+  enough = true;
+  one.stop();
 }
 
 // Nobody waits for an answer that can't come, wherever the handler runs.

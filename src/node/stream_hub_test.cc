@@ -107,6 +107,26 @@ TEST_F(stream_hub_test, keeps_the_order_when_a_callback_goes_on_writing) {
   EXPECT_TRUE(stub.sequence == expected + framed(large) + framed(last));
 }
 
+// Both ends are here, and each message brings the next.
+TEST_F(stream_hub_test, gives_the_loop_its_turn_between_callbacks_that_go_on_for_ever) {
+  stream_events answer;
+  answer.on_message = [](stream& self, std::string_view m) { EXPECT_TRUE(self.write(m)); };
+  stream one = opened(answer);
+  stream two = opened(answer);
+  run_loop();
+  const auto bytes = framed("x");
+  stub.after_write = [&](core::stream_id id, std::size_t size) {
+    hub.on_stream_taken(id, size);
+    hub.on_stream_messages(3 - id, slice(nullptr, bytes), true);
+  };
+  ASSERT_TRUE(one.write("x"));
+  for (std::uint64_t turns = 0, before = 0; turns < 5; ++turns) {
+    run_loop();
+    EXPECT_GT(stub.written, before) << "it goes on";
+    before = stub.written;
+  }
+}
+
 TEST_F(stream_hub_test, ends_a_stream_whose_callbacks_hold_its_last_handle) {
   auto kept = std::make_shared<stream>();
   const std::weak_ptr<stream> handle = kept;

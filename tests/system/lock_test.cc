@@ -194,6 +194,16 @@ TEST(lock, gives_its_command_every_argument_unchanged) {
   EXPECT_EQ(at.run({"--", "true"}).code, 127) << "the first -- alone is ours";
 }
 
+TEST(lock, keeps_no_zombies_of_what_its_command_leaves_behind) {
+  const locks at;
+  const outcome done = at.sh(
+      "for i in 1 2 3; do (true & echo $! >> $DIR/left); done; "
+      "for i in $(seq 200); do gone=7; "
+      "for p in $(cat $DIR/left); do [ -e /proc/$p ] && gone=0; done; "
+      "[ $gone = 7 ] && exit 7; sleep 0.05; done");
+  EXPECT_EQ(done.code, 7) << "within ten seconds";
+}
+
 // The kernel would reap the command, and nobody learn how it ended.
 TEST(lock, ends_with_its_command_though_the_end_of_children_was_ignored_before) {
   const locks at;
