@@ -15,7 +15,7 @@ enum class leadership_state : std::uint8_t { following, suspended, leading };
 
 struct leadership {
   leadership_state state = leadership_state::following;
-  fencing_token token = 0;                // of the lease that is held; 0 when following
+  fencing_token token = 0;                // of the lease that is held, on_leadership: was; else 0
   std::chrono::microseconds remaining{};  // until this node must stop acting; 0 unless leading
 
   bool leading() const { return state == leadership_state::leading; }

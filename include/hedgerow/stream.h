@@ -20,8 +20,8 @@ namespace hedgerow {
 // How one side's end of a stream ended.
 struct stream_end {
   // A value: both sides finished, and each has consumed all of the other. Else what broke it:
-  //   no_leader, not_executed, overloaded, stopped, too_large, invalid_argument: the other side
-  //     never took it, nothing was consumed (stopped, overloaded: or it was ended later for that);
+  //   no_leader, not_executed, overloaded, invalid_argument: no message was consumed; a handler may
+  //     have been started, and saw the end; stopped, too_large: or it was ended later for that;
   //   leadership_lost, cancelled, timed_out, handler_failed, outcome_unknown (the connection was
   //     lost): the first `acknowledged` messages are consumed, the rest may have been.
   result<void> outcome;
