@@ -48,13 +48,19 @@ struct ending {
   std::string why{};  // for stderr; empty says nothing
 };
 
+bool is_ignored(int signal) {
+  struct sigaction now {};
+  return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 // Signals for COMMAND; those of a terminal's Ctrl-Z are not wanted by anybody: who stops a holder
-// loses the lock.
+// loses the lock. One that was ignored from the start, as by nohup, stays so.
 int block_signals() {
   sigset_t read_here;
   sigemptyset(&read_here);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP})
-    sigaddset(&read_here, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    if (!is_ignored(number)) sigaddset(&read_here, number);
+  }
   sigset_t blocked = read_here;
   for (const int number : {SIGTSTP, SIGTTIN, SIGTTOU})
     sigaddset(&blocked, number);

@@ -55,12 +55,12 @@ class lock::impl {
     return promise->get_future().get();
   }
   void release(std::function<void()> done) {
+    // R7: on the loop at once. And behind it: an acquire that was asked before may still be queued.
+    if (on_loop()) candidate_->release({});
     post([candidate = candidate_, done = std::move(done)] { candidate->release(done); });
   }
   void release() {
     if (on_loop()) {
-      candidate_->release({});
-      // An acquire that was asked before this may still be queued: that one ends behind it.
       release({});
       return;
     }

@@ -44,7 +44,7 @@ core::stream_request request_of(const stream_options& how, const std::optional<c
   what.to = to;
   what.opening_deadline = deadline_after(how.opening);
   if (how.timeout.count() > 0) what.deadline = deadline_after(how.timeout);
-  what.idle = how.idle_timeout;
+  what.idle = countable(how.idle_timeout);
   what.metadata = how.metadata;
   return what;
 }

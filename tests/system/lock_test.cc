@@ -118,22 +118,26 @@ TEST(lock, commands_never_overlap_and_tokens_grow) {
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 12) << log;
 }
 
+// It has looked then: its process waits for the log of the store.
+bool wait_until_it_waits(const process& waiter) {
+  const std::string open = "/proc/" + std::to_string(waiter.pid()) + "/fd";
+  return wait_for(
+      [&] {
+        std::error_code failed;
+        for (const auto& fd : std::filesystem::directory_iterator(open, failed)) {
+          if (std::filesystem::read_symlink(fd, failed) == "anon_inode:inotify") return true;
+        }
+        return false;
+      },
+      20s);
+}
+
 TEST(lock, who_waits_is_woken_when_it_is_free) {
   const locks at{"4s"};
   const auto holder = at.start("echo > $DIR/held; while [ ! -e $DIR/go ]; do sleep 0.01; done");
   ASSERT_TRUE(at.wait_text("held", "\n", 20s));
   const auto waiter = at.start("echo > $DIR/mine");
-  // It has looked: its process waits for the log of the store.
-  ASSERT_TRUE(wait_for(
-      [&] {
-        std::error_code failed;
-        for (const auto& fd : std::filesystem::directory_iterator(
-                 "/proc/" + std::to_string(waiter->pid()) + "/fd", failed)) {
-          if (std::filesystem::read_symlink(fd, failed) == "anon_inode:inotify") return true;
-        }
-        return false;
-      },
-      20s));
+  ASSERT_TRUE(wait_until_it_waits(*waiter));
   const auto freed = steady_clock::now();
   std::ofstream{at.file("go")} << "go";
   ASSERT_TRUE(at.wait_text("mine", "\n", 20s));
@@ -202,6 +206,20 @@ TEST(lock, keeps_no_zombies_of_what_its_command_leaves_behind) {
       "for p in $(cat $DIR/left); do [ -e /proc/$p ] && gone=0; done; "
       "[ $gone = 7 ] && exit 7; sleep 0.05; done");
   EXPECT_EQ(done.code, 7) << "within ten seconds";
+}
+
+TEST(lock, leaves_a_signal_ignored_that_was_so_from_the_start) {
+  const locks at;
+  const auto holder = at.start("echo > $DIR/held; while [ ! -e $DIR/go ]; do sleep 0.01; done");
+  ASSERT_TRUE(at.wait_text("held", "\n", 20s));
+  auto with = at.setup({"true"});
+  with.arguments.insert(with.arguments.begin(), {"/usr/bin/env", "--ignore-signal=HUP"});
+  process waiter{std::move(with)};
+  ASSERT_TRUE(wait_until_it_waits(waiter));
+  waiter.signal(SIGHUP);
+  std::ofstream{at.file("go")} << "go";
+  EXPECT_EQ(waiter.wait_exit(20s), 0);
+  EXPECT_EQ(holder->wait_exit(20s), 0);
 }
 
 // The kernel would reap the command, and nobody learn how it ended.
