@@ -146,7 +146,7 @@ stop_signals::event wait_serving(stop_signals& signals, node& running, milliseco
     const auto what = signals.wait(left);
     if (what != stop_signals::event::reload) return what;
     // What was read before stays in use.
-    if (const auto done = running.reload_security(); !done) complain(done.error());
+    if (const auto done = running.reload_security(); !done) remark(done.error());
   }
 }
 
@@ -156,8 +156,8 @@ void run_until_told(stop_signals& signals, node& running, milliseconds patience,
   if (wait_serving(signals, running, budget.left()) != stop_signals::event::timeout) return;
   if (const auto member = running.wait_until_member(milliseconds{0});
       !member && member.error().code == errc::not_executed)
-    complain(error(errc::not_executed,
-                   fmt::format("not a member after {}; still trying", to_string(patience))));
+    remark(error(errc::not_executed,
+                 fmt::format("not a member after {}; still trying", to_string(patience))));
   wait_serving(signals, running, milliseconds{-1});
 }
 

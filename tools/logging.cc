@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "tools/exit_codes.h"
 #include "tools/line_writer.h"
 #include "tools/text.h"
 
@@ -66,6 +67,10 @@ log_setup start_logging(std::string_view level) {
     logger->log(spdlog_level(s), "{}", printable(text));
   };
   return setup;
+}
+
+void remark(const error& why) {
+  stderr_writer().write(complaint(why));
 }
 
 void finish_logging() {

@@ -66,8 +66,8 @@ int run_watch(const shared_options& shared) {
   if (!from) return complain(from.error());
   if (signals.wait(shared.timeout) == stop_signals::event::timeout) {
     if (const auto connected = (*from)->wait_until_connected({}); !connected)
-      complain(error(errc::unreachable, why_unreachable(shared, connected.error()).message() +
-                                            "; still trying, Ctrl-C ends it"));
+      remark(error(errc::unreachable, why_unreachable(shared, connected.error()).message() +
+                                          "; still trying, Ctrl-C ends it"));
     signals.wait();
   }
   signals.exit_on_next();

@@ -4,7 +4,10 @@
 #include <fstream>
 #include <set>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/system/harness/cluster.h"
 
@@ -209,6 +212,27 @@ TEST(group, is_found_by_an_agent_without_standard_input) {
   group.start_with("a", std::move(closed));
   ASSERT_TRUE(group.wait_formed());
   EXPECT_EQ(group.run({"send", "x"}).out, "a: x");
+}
+
+// The words for "not a member yet" do not fit into a pipe that nobody reads.
+TEST(group, ends_an_agent_by_a_signal_though_nobody_reads_its_stderr) {
+  cluster group{"1s"};
+  const std::string pipe = group.folder() / "full";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int fd = open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  const std::string block(4096, 'x');
+  while (write(fd, block.data(), block.size()) > 0) {
+  }
+  auto with = group.agent_setup("a", {"--timeout", "100ms"});
+  with.environment["FULL"] = pipe;
+  with.arguments.insert(with.arguments.begin(),
+                        {"/bin/sh", "-c", "exec \"$0\" \"$@\" 2> \"$FULL\""});
+  agent& a = group.start_with("a", std::move(with));
+  ASSERT_NE(a.await("ready", agent::any, 20s), nullptr) << "long after those words";
+  a.itself().signal(SIGTERM);
+  EXPECT_EQ(a.itself().wait_exit(10s), 0);
+  close(fd);
 }
 
 }  // namespace
