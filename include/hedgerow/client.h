@@ -9,8 +9,7 @@
 namespace hedgerow {
 
 // Follows a group's views and leader through one of its nodes, and sends messages to it.
-// Thread-safe. Finds another node when the one it follows is gone, or silent for four seconds
-// (several in a row: for longer each time).
+// Thread-safe. Finds another node when the one it follows is gone, or silent for four seconds.
 class client {
  public:
   // Starts to connect; returns without waiting. Errors: invalid_argument, store_unavailable.

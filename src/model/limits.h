@@ -32,8 +32,7 @@ inline constexpr std::size_t connections_max = 4096;
 // stream_windows_max (see core/messaging/streams.h).
 inline constexpr std::size_t stream_window_first = 64 * 1024;
 inline constexpr std::size_t stream_window_max = 1024 * 1024;
-// The longest message fits, beside the first windows of some other streams.
-inline constexpr std::size_t stream_windows_max = payload_bytes_max + 16 * stream_window_first;
+inline constexpr std::size_t stream_windows_max = 64 * 1024 * 1024;
 inline constexpr std::size_t streams_max = 16 * 1024;              // of one node or client
 inline constexpr std::size_t stream_frame_bytes = 64 * 1024;       // of data; others go in between
 inline constexpr std::size_t stream_frame_bytes_max = 128 * 1024;  // what is taken of others

@@ -144,8 +144,10 @@ result<stream> stream_hub::open(const stream_options& how, const std::optional<c
   const auto made = std::make_shared<stream::cell>(stream::cell::setup{
       gate_, with_.message_bytes_max, true, how.metadata, what.deadline, nullptr});
   made->call_back(how.events);
+  // Before the loop has it: its callbacks pass it on.
+  stream handle = handle_of(made);
   if (!start(made, std::move(what))) return fail(errc::stopped, "this was stopped");
-  return handle_of(made);
+  return handle;
 }
 
 result<std::vector<member_stream>> stream_hub::open_to(const stream_options& how,

@@ -81,15 +81,6 @@ TEST(streams_flow, four_mebibytes_go_through_a_first_window) {
   EXPECT_LE(promised, limits::stream_window_max) << "the long window is not kept";
 }
 
-TEST(streams_flow, the_longest_message_that_a_limit_may_allow_goes_through_beside_other_streams) {
-  test_group g{2, limits::stream_windows_max, limits::payload_bytes_max};
-  const auto [e, taken] = g.opened();
-  g.opened();
-  g.write_of(e, limits::payload_bytes_max);
-  g.settle();
-  EXPECT_EQ(g.user(taken).received, 1U);
-}
-
 TEST(streams_flow, a_window_doubles_while_it_is_used_up) {
   test_group g{2};
   const auto [e, taken] = g.opened();
