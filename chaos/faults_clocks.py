@@ -17,8 +17,9 @@ def bounded(host) -> bool:
     return host.segment is not None
 
 
-def declared(host) -> bool:
-    return host.segment is None
+def declared_within(host) -> bool:
+    """Whoever is at an edge is as wrong as it may be; the other one is too far for a step."""
+    return host.segment is None and abs(host.get()) < host.limit_ns
 
 
 def claimed_clock(run, one: Planned, among):
@@ -35,7 +36,7 @@ def edge_of(host, one: Planned) -> int:
 def clock_edge(run, one: Planned):
     """As wrong as it may be, exactly: at once. A declared clock that is stepped by more than it
     declares is distrusted for 30 s, so it goes to the edge that is nearer."""
-    host, claim = claimed_clock(run, one, declared)
+    host, claim = claimed_clock(run, one, declared_within)
     with claim:
         before, drift = host.get(), host.drift_ns
         edge = edge_of(host, one)
