@@ -34,12 +34,12 @@ exit_code exit_code_of(const error& why) {
 }
 
 std::string complaint(const error& why) {
-  return fmt::format("hedgerow: {}\n", printable(why.message()));
+  return fmt::format("hedgerow: {}", printable(why.message()));
 }
 
 exit_code complain(const error& why) {
   // One write: the line stays whole among those of other processes on the same terminal.
-  const std::string line = complaint(why);
+  const std::string line = complaint(why) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   return exit_code_of(why);
 }

@@ -28,7 +28,7 @@ extern const char* const lock_exit_codes_text;
 
 // One line on stderr, "hedgerow: WHY"; returns the exit code that belongs to it.
 exit_code complain(const error& why);
-// That line.
+// That line, without its newline.
 std::string complaint(const error& why);
 
 }  // namespace hedgerow::tools

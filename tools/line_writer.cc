@@ -1,6 +1,5 @@
 #include "tools/line_writer.h"
 
-#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -8,29 +7,12 @@
 #include <thread>
 #include <utility>
 
-#include <poll.h>
-#include <unistd.h>
+#include "tools/output.h"
 
 namespace hedgerow::tools {
 namespace {
 
 constexpr std::size_t pending_bytes_max = 64 * 1024 * 1024;
-
-// Why not, if not.
-std::error_code write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    } else if (errno == EAGAIN) {  // inherited as non-blocking
-      pollfd ready{fd, POLLOUT, 0};
-      ::poll(&ready, 1, -1);
-    } else if (errno != EINTR) {
-      return {errno, std::generic_category()};
-    }
-  }
-  return {};
-}
 
 }  // namespace
 

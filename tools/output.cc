@@ -9,22 +9,25 @@
 
 namespace hedgerow::tools {
 
-result<void> print(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) {  // inherited as non-blocking
-      pollfd ready{STDOUT_FILENO, POLLOUT, 0};
-      poll(&ready, 1, -1);
-      continue;
+std::error_code write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno == EAGAIN) {  // inherited as non-blocking
+      pollfd ready{fd, POLLOUT, 0};
+      ::poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      return {errno, std::generic_category()};
     }
-    if (n < 0) {
-      const std::error_code code(errno, std::generic_category());
-      return tl::unexpected(error(code, "stdout could not be written: " + code.message()));
-    }
-    text.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
+}
+
+result<void> print(std::string_view text) {
+  const std::error_code why = write_all(STDOUT_FILENO, text);
+  if (!why) return {};
+  return tl::unexpected(error(why, "stdout could not be written: " + why.message()));
 }
 
 result<void> print_payload(std::string_view bytes) {
