@@ -50,6 +50,12 @@ def another_leads(run, than: str, patience: float):
         time.sleep(0.02)
 
 
+def both_lead(run, first: str, patience: float):
+    """Until another one leads, and for so long after that both have acted; the checker says so."""
+    another_leads(run, first, patience)
+    time.sleep(0.5 * run.lease)
+
+
 def parted(run, leader: str) -> tuple[str, list[tuple[str, str]]]:
     """One follower, and what parts it from the rest: the leader keeps more than half of the group,
     and so has no reason to stand back."""
@@ -69,8 +75,7 @@ def clock_beyond_its_bound(run):
         run.network.cut(pairs)
         run.clocks.hosts[lonely].put(3 * run.settings.lease_ms * 1_000_000)
         run.workers[lonely].start()  # a step would be noticed
-    another_leads(run, leader, 2 * run.lease)
-    time.sleep(0.5 * run.lease)
+    both_lead(run, leader, 2 * run.lease)
     run.network.heal(pairs)
 
 
@@ -84,8 +89,7 @@ def row_changed_by_hand(run):
         run.network.cut(pairs)
         run.database.psql("UPDATE hedgerow_lease SET expires_us = 1")
         run.workers[lonely].start()  # who is new looks at the row at once
-    another_leads(run, leader, 2 * run.lease)
-    time.sleep(0.5 * run.lease)
+    both_lead(run, leader, 2 * run.lease)
     run.network.heal(pairs)
 
 
@@ -101,8 +105,7 @@ def former_primary_lives(run):
         # It hears of no leader, and knows only this server: it waits for a lease, and takes.
         run.workers[lonely].option("--store", run.database.url_of(run.database.standby))
         run.workers[lonely].start()
-    another_leads(run, leader, 4 * run.lease)
-    time.sleep(0.5 * run.lease)
+    both_lead(run, leader, 4 * run.lease)
     run.network.heal(pairs)
 
 

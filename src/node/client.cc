@@ -99,12 +99,8 @@ class client::impl final : public engine::client_listener {
     if (with_.on_view) with_.on_view(change);
   }
   void on_leader(const leader_info& leader) override {
-    {
-      const std::lock_guard hold(lock_);
-      leader_ = leader;
-      leader_since_ = net::boot_now();
-      changed_.notify_all();
-    }
+    on_leader_extended(leader);
+    changed_.notify_all();
     if (with_.on_leader) with_.on_leader(leader);
   }
   void on_leader_extended(const leader_info& leader) override {

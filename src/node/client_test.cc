@@ -10,6 +10,7 @@
 #include <hedgerow/node.h>
 
 #include "node/test_gate.h"
+#include "node/test_nodes.h"
 #include "node/test_streams.h"
 
 namespace hedgerow {
@@ -27,28 +28,12 @@ bool returns(const Future& of) {
   return of.wait_for(20s) == std::future_status::ready;
 }
 
-std::unique_ptr<node> leader_at(const std::string& store) {
-  options with;
-  with.name = "ann";
-  with.store = store;
-  with.lease = 300ms;
-  auto one = node::start(with);
-  return one ? std::move(*one) : nullptr;
-}
-
-std::unique_ptr<client> client_at(const std::string& store) {
-  client_options look;
-  look.store = store;
-  auto one = client::start(look);
-  return one ? std::move(*one) : nullptr;
-}
-
 // What it returns was known when the wait was over; what its loop says later may be nobody.
 TEST(client, waits_for_a_leader_and_then_for_nothing_else) {
   const auto store = fresh_store("client_waits");
   gate calling;
   std::atomic<bool> called{false};
-  const auto leader = leader_at(store);
+  const auto leader = started(options_at(store));
   const auto one = client_at(store);
   ASSERT_TRUE(leader && one);
   const auto first = one->wait_for_leader(20s);
@@ -109,7 +94,7 @@ class client_in_its_stop : public testing::Test {
   gate calling;
   std::atomic<bool> called{false};
   std::string asked_within;
-  std::unique_ptr<node> leader = leader_at(store);
+  std::unique_ptr<node> leader = started(options_at(store));
   std::unique_ptr<client> one = client_at(store);
   std::future<void> first;
 };

@@ -15,6 +15,7 @@
 
 #include "net/net_fixture.h"
 #include "node/test_gate.h"
+#include "node/test_nodes.h"
 #include "node/test_streams.h"
 
 namespace hedgerow {
@@ -32,9 +33,9 @@ TEST(node, counts_what_strangers_do) {
   options with;
   with.name = "ann";
   with.store = file;
-  const auto started = node::start(with);
-  ASSERT_TRUE(started) << started.error().message();
-  node& one = **started;
+  const auto own = started(with);
+  ASSERT_TRUE(own);
+  node& one = *own;
   net::raw_socket noisy;
   noisy.connect(one.address());
   noisy.say("GET / HTTP/1.1\r\n\r\n");
@@ -54,28 +55,23 @@ TEST(node, counts_what_strangers_do) {
 }
 
 TEST(node, has_nothing_to_read_again_without_security) {
-  options with;
-  with.name = "ann";
-  with.store = fresh_store("node_plain");
-  with.lease = milliseconds{300};
-  const auto one = node::start(with);
-  ASSERT_TRUE(one) << one.error().message();
-  client_options look;
-  look.store = with.store;
-  const auto outside = client::start(look);
-  ASSERT_TRUE(outside) << outside.error().message();
-  ASSERT_TRUE((*outside)->wait_for_leader(milliseconds{20'000})) << "connected";
-  EXPECT_TRUE((*one)->reload_security());
-  EXPECT_TRUE((*outside)->reload_security());
+  const options with = options_at(fresh_store("node_plain"));
+  const auto one = started(with);
+  ASSERT_TRUE(one);
+  const auto outside = client_at(with.store);
+  ASSERT_TRUE(outside);
+  ASSERT_TRUE(outside->wait_for_leader(milliseconds{20'000})) << "connected";
+  EXPECT_TRUE(one->reload_security());
+  EXPECT_TRUE(outside->reload_security());
 }
 
 TEST(node, says_of_each_call_that_it_was_stopped) {
   options with;
   with.name = "ann";
   with.store = fresh_store("node_stopped");
-  const auto started = node::start(with);
-  ASSERT_TRUE(started) << started.error().message();
-  node& one = **started;
+  const auto own = started(with);
+  ASSERT_TRUE(own);
+  node& one = *own;
   one.stop();
   const auto sent = one.send("x", milliseconds{20'000});
   ASSERT_FALSE(sent);
@@ -96,24 +92,18 @@ TEST(node, says_of_each_call_that_it_was_stopped) {
 
 TEST(node, takes_the_longest_time_there_is) {
   constexpr auto longest = milliseconds::max();
-  options with;
-  with.name = "ann";
-  with.store = fresh_store("node_longest");
-  with.lease = milliseconds{300};
+  options with = options_at(fresh_store("node_longest"));
   const auto answer = [](const message_view&) { return result<std::string>("here"); };
   with.on_message = handler::non_blocking(answer);
   with.on_broadcast = handler::non_blocking(answer);
   with.on_stream = stream_handler::on_thread(echo);
-  const auto started = node::start(with);
-  ASSERT_TRUE(started) << started.error().message();
-  node& one = **started;
-  client_options look;
-  look.store = with.store;
-  const auto outside = client::start(look);
-  ASSERT_TRUE(outside) << outside.error().message();
+  const auto own = started(with);
+  const auto outside = client_at(with.store);
+  ASSERT_TRUE(own && outside);
+  node& one = *own;
   ASSERT_TRUE(one.wait_until_member(longest)) << "it is none at first";
-  ASSERT_TRUE((*outside)->wait_until_connected(longest));
-  ASSERT_TRUE((*outside)->wait_for_leader(longest));
+  ASSERT_TRUE(outside->wait_until_connected(longest));
+  ASSERT_TRUE(outside->wait_for_leader(longest));
 
   const auto expect_all = [&](auto& asked) {
     EXPECT_TRUE(asked.send("x", longest));
@@ -132,7 +122,7 @@ TEST(node, takes_the_longest_time_there_is) {
     opened->finish();
   };
   expect_all(one);
-  expect_all(**outside);
+  expect_all(*outside);
 }
 
 // A node that opens streams to all others whenever it is told of a view.
@@ -205,17 +195,14 @@ TEST(node, leaves_itself_out_also_within_the_first_view_of_each_life) {
 
 // Longer than one lease, on the leader and beside it.
 TEST(node, knows_what_remains_of_a_lease_that_is_renewed) {
-  options with;
-  with.name = "ann";
-  with.store = fresh_store("node_remaining");
-  with.lease = milliseconds{300};
-  const auto ann = node::start(with);
-  ASSERT_TRUE(ann) << ann.error().message();
-  ASSERT_TRUE(wait_for([&] { return (*ann)->leadership().leading(); }));
+  options with = options_at(fresh_store("node_remaining"));
+  const auto ann = started(with);
+  ASSERT_TRUE(ann);
+  ASSERT_TRUE(wait_for([&] { return ann->leadership().leading(); }));
   with.name = "bob";
-  const auto bob = node::start(with);
-  ASSERT_TRUE(bob) << bob.error().message();
-  ASSERT_TRUE(wait_for([&] { return (*bob)->leader().known(); }));
+  const auto bob = started(with);
+  ASSERT_TRUE(bob);
+  ASSERT_TRUE(wait_for([&] { return bob->leader().known(); }));
   const boot_time later = net::boot_now() + 2 * with.lease;
   ASSERT_TRUE(wait_for([&] { return net::boot_now() > later; }));
   const auto some_remains = [&](const node& one) {
@@ -224,20 +211,17 @@ TEST(node, knows_what_remains_of_a_lease_that_is_renewed) {
       return known.known() && known.remaining > milliseconds{0};
     });
   };
-  EXPECT_TRUE(some_remains(**ann));
-  EXPECT_TRUE(some_remains(**bob));
+  EXPECT_TRUE(some_remains(*ann));
+  EXPECT_TRUE(some_remains(*bob));
 }
 
 // A callback that asks again for each answer keeps the loop busy, and must not keep it to itself.
 TEST(node, renews_its_lease_while_it_asks_itself_without_end) {
-  options with;
-  with.name = "ann";
-  with.store = fresh_store("node_chain");
-  with.lease = milliseconds{300};
+  options with = options_at(fresh_store("node_chain"));
   with.on_message = handler::non_blocking([](const message_view&) { return std::string("y"); });
-  const auto started = node::start(with);
-  ASSERT_TRUE(started) << started.error().message();
-  node& one = **started;
+  const auto own = started(with);
+  ASSERT_TRUE(own);
+  node& one = *own;
   ASSERT_TRUE(wait_for([&] { return one.leadership().leading(); }));
   const auto token = one.leadership().token;
   std::atomic<int> answers{0};
@@ -259,24 +243,18 @@ TEST(node, renews_its_lease_while_it_asks_itself_without_end) {
 
 // Nobody waits for an answer that can't come, wherever the handler runs.
 TEST(node, says_that_an_answer_is_over_its_limit) {
-  options with;
-  with.name = "ann";
-  with.store = fresh_store("node_answers");
-  with.lease = milliseconds{300};
+  options with = options_at(fresh_store("node_answers"));
   with.payload_bytes_max = 100;
   const auto twice = [](const message_view& m) {
     return result<std::string>(std::string(m.payload) + std::string(m.payload));
   };
   with.on_message = handler::on_pool(twice);
   with.on_broadcast = handler::non_blocking(twice);
-  client_options look;
-  look.store = with.store;
-  const auto started = node::start(with);
-  ASSERT_TRUE(started) << started.error().message();
-  node& one = **started;
-  const auto outside = client::start(look);
-  ASSERT_TRUE(outside) << outside.error().message();
-  ASSERT_TRUE((*outside)->wait_for_leader(milliseconds{20'000}));
+  const auto own = started(with);
+  const auto outside = client_at(with.store);
+  ASSERT_TRUE(own && outside);
+  node& one = *own;
+  ASSERT_TRUE(outside->wait_for_leader(milliseconds{20'000}));
   ASSERT_TRUE(wait_for([&] { return one.leadership().leading(); }));
 
   const auto expect_told = [](const auto& outcome) {
@@ -286,10 +264,10 @@ TEST(node, says_that_an_answer_is_over_its_limit) {
   };
   const std::string fits(50, 'x');
   const std::string half(51, 'x');
-  EXPECT_TRUE((*outside)->send(fits, milliseconds{20'000}));
-  expect_told((*outside)->send(half, milliseconds{20'000}));
+  EXPECT_TRUE(outside->send(fits, milliseconds{20'000}));
+  expect_told(outside->send(half, milliseconds{20'000}));
   expect_told(one.send(half, milliseconds{20'000}));
-  const auto all = (*outside)->broadcast(half, {.timeout = milliseconds{20'000}});
+  const auto all = outside->broadcast(half, {.timeout = milliseconds{20'000}});
   ASSERT_TRUE(all && all->size() == 1);
   expect_told(all->front().answer);
 }

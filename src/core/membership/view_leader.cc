@@ -62,7 +62,6 @@ void view_leader::end() {
   attempted_ = 0;
   unsure_.reset();
   row_view_.reset();
-  gather_end_ = {};
   pending_.reset();
   removals_.clear();
   leaving_.clear();
@@ -224,7 +223,7 @@ std::optional<removal_reason> view_leader::expelled() const {
 // the greatest among the store's and those of the members that it reaches.
 void view_leader::choose_base(boot_time now, view_effects& out) {
   const bool may_be_old = row_epoch_ != epoch_ && !HEDGEROW_MUTANT(base_unasked);
-  if (may_be_old && gather_end_ < now && current_ == nullptr) {
+  if (may_be_old && current_ == nullptr) {
     std::vector<member> ask;
     for (const auto& v : {row_view_, known_}) {
       if (!v) continue;

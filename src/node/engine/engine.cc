@@ -189,14 +189,13 @@ boot_time engine::state::next_wake() const {
   at = std::min(at, calls_.next_wake());
   at = std::min(at, observer_.next_wake());
   at = std::min(at, streams_.next_wake());
-  if (told_leader_.known()) {
-    const auto left = leader_.expires - now_.truth.earliest + microseconds{1};
-    at = std::min(at, now_.boot + std::max<nanoseconds>(left, nanoseconds{0}));
-  }
-  if (waiting_leader_ && now_.truth.trusted(options_.lease.max_error)) {
-    const auto left = waiting_leader_->leads_after - now_.truth.earliest + microseconds{1};
-    at = std::min(at, now_.boot + std::max<nanoseconds>(left, nanoseconds{0}));
-  }
+  const auto once_past = [this](instant t) {
+    const nanoseconds left = t - now_.truth.earliest + microseconds{1};
+    return now_.boot + std::max(left, nanoseconds{0});
+  };
+  if (told_leader_.known()) at = std::min(at, once_past(leader_.expires));
+  if (waiting_leader_ && now_.truth.trusted(options_.lease.max_error))
+    at = std::min(at, once_past(waiting_leader_->leads_after));
   return std::min(at, stop_deadline_);
 }
 

@@ -90,9 +90,9 @@ class engine final : public ports::store_listener,
   // To the members of the present view, `self` included unless `skip_self`.
   void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
 
-  // As of stream_user.
   // Whether this is called from within what it tells.
   bool in_turn() const;
+  // As of stream_user.
   core::stream_id new_stream_id() override;
   void open_stream(core::stream_id id, core::stream_request&& what) override;
   void stream_write(core::stream_id id, slice data, std::uint64_t messages) override;

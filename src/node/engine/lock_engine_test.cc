@@ -91,6 +91,11 @@ class candidate : public lock_listener,
     if (executed) core::execute(in_.row, in_.epoch, request);
     engine->on_lease_reply(id, {ports::store_outcome::unknown, false, {}, {}, "cut"});
   }
+  void wake_until_it_asks() {
+    for (int wakes = 0; open.empty() && wakes < 1000; ++wakes)
+      wake();
+    ASSERT_FALSE(open.empty());
+  }
   void hold() {
     acquire();
     settle();
@@ -402,11 +407,9 @@ TEST(lock_engine, R7_is_not_held_again_where_the_owner_releases_it_for_word_of_t
   a.acquire();
   a.reply();
   a.lose_reply(true);  // it is taken
-  while (a.open.empty())
-    a.wake();
+  a.wake_until_it_asks();
   a.lose_reply(false);
-  while (a.open.empty())
-    a.wake();
+  a.wake_until_it_asks();
   a.then["store"] = [&] { a.engine->release(); };
   a.reply();  // the store is there again, and the take had gone well
   EXPECT_FALSE(a.held());
@@ -421,8 +424,7 @@ TEST(lock_engine, a_release_within_word_of_an_extension_leaves_at_once) {
   candidate a(row, 1);
   a.hold();
   a.then["extended"] = [&] { a.engine->release(); };
-  while (a.open.empty())
-    a.wake();
+  a.wake_until_it_asks();
   a.reply();
   ASSERT_FALSE(a.open.empty());
   EXPECT_EQ(a.open.front().second.action, lease_action::release);
