@@ -116,7 +116,7 @@ std::string evictions_checker::judge(std::uint32_t leader, const ports::view_req
 // leader that stood back before may go on without the others.
 bool evictions_checker::in_minority(std::uint32_t leader, const view& v, true_time since) const {
   // Where somebody crashed, a kernel answered.
-  const bool lately = world_.now - stood_back_at_ < stand_back_memory;
+  const bool lately = world_.now < stood_back_at_ + stand_back_memory;
   if ((lately && stood_back_.contains(leader)) || crash_seen_ >= since) return false;
   const std::uint32_t at = lives_.of(leader).slot;
   std::size_t members = 0;
