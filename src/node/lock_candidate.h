@@ -56,6 +56,9 @@ class lock_candidate final : private engine::lock_listener,
   // thing that is heard of it.
   void close(std::function<void()> done);
 
+  // It is closed. A statement may hang still, and its answer finds no way any more.
+  void forget_store() { store_.close(); }
+
   void look() { engine_.look(); }
   void on_wake() { engine_.on_wake(); }
 

@@ -102,6 +102,7 @@ void lock_space::impl::closed(lock_candidate& who, std::function<void()> done) {
   // A task of its own: this call comes from within the candidate.
   loop_.post([this, gone = &who, done = std::move(done)] {
     queued(*gone, false);
+    gone->forget_store();
     const auto it = residents_.find(gone);
     wakes_.erase({it->second.wakes_at, gone});
     auto& namesakes = by_name_[gone->name()];

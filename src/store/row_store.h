@@ -20,9 +20,10 @@ class row_store final : public ports::store {
         key_(std::move(key)),
         replies_(std::make_shared<reply_line>(listener, std::move(post))) {}
 
-  // On the loop's thread, or when the loop has ended. No reply comes after it; what was queued is
-  // not executed.
-  ~row_store() override { replies_->close(); }
+  // On the loop's thread, or when the loop has ended. Nothing is posted and no reply comes after
+  // it; what was queued is not executed.
+  ~row_store() override { close(); }
+  void close() { replies_->close(); }
 
   void submit(ports::request_id id, ports::lease_request request, nanoseconds patience) override {
     lanes_->submit(key_, id, std::move(request), patience, replies_);

@@ -224,12 +224,14 @@ void lease::see_store(bool available, const std::string& text, lease_effects& ou
 }
 
 void lease::hold(const reading& now, const ports::lease_row& row, lease_effects& out) {
+  // A take that was found by a read may be old.
+  const bool fresh = row.expires - now.truth.latest >= options_.lease - options_.renew_period();
   held_ = holding{.token = row.token,
                   .expires = row.expires,
                   .safe_after = row.safe_after,
                   .epoch = row.epoch,
                   .version = row.version,
-                  .renew_at = now.boot + options_.renew_period()};
+                  .renew_at = fresh ? now.boot + options_.renew_period() : now.boot};
   if (resigned_ || refused_ || (!wanted_ && !HEDGEROW_MUTANT(keep_unwanted))) {
     HEDGEROW_PROBE_IF(!resigned_ && !refused_, lease_unwanted_take_given_back);
     HEDGEROW_PROBE_IF(resigned_, lease_take_came_while_stopping);

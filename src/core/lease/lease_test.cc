@@ -119,6 +119,32 @@ TEST(lease, R2_a_take_whose_answer_was_lost_is_found_by_a_read) {
   EXPECT_EQ(s.noted<lease_effect::gained>().size(), 1U);
 }
 
+TEST(lease, R6_a_take_that_is_found_late_is_renewed_at_once) {
+  lease_stand s;
+  s.other_holds(5, -1s);
+  s.reply();
+  ASSERT_EQ(s.open.front().request.action, lease_action::acquire);
+  s.lose_reply();
+  // The store executed it, and is not heard before the lease has nearly passed.
+  while (s.row->expires - s.now.truth.latest > 700ms) {
+    ASSERT_TRUE(s.wake());
+    if (!s.open.empty()) s.open.clear();
+  }
+  while (s.open.empty())
+    ASSERT_TRUE(s.wake());
+  ASSERT_EQ(s.open.front().request.action, lease_action::read);
+  s.reply();
+  EXPECT_EQ(s.core.held_token(), s.row->token);
+  ASSERT_EQ(s.open.size(), 1U);
+  EXPECT_EQ(s.open.front().request.action, lease_action::renew);
+}
+
+TEST(lease, R6_attempts_fit_into_a_renewal_and_a_shared_connection) {
+  const auto patience = [](microseconds l) { return lease_options{.lease = l}.attempt_patience(); };
+  EXPECT_EQ(patience(3s), 600ms);
+  EXPECT_EQ(patience(1h), 2s);
+}
+
 TEST(lease, R2_a_take_that_is_executed_after_it_was_given_up_is_found_by_the_next) {
   lease_stand s;
   s.other_holds(5, -1s);

@@ -30,7 +30,10 @@ struct lease_options {
   microseconds margin() const {
     return std::clamp(lease / 10, microseconds{2'000}, microseconds{50'000});
   }
-  nanoseconds attempt_patience() const { return lease / 5; }
+  // All rows of a store share a connection: a long lease must not keep it from short ones.
+  nanoseconds attempt_patience() const {
+    return std::min<nanoseconds>(lease / 5, milliseconds{2000});
+  }
 };
 
 // How often a clock that is not trusted is looked at again.

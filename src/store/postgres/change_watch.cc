@@ -13,7 +13,8 @@ namespace hedgerow::store::postgres {
 namespace {
 
 constexpr milliseconds connect_patience{2000};
-constexpr milliseconds end_patience{200};
+// It may be looking a name up, and whose end this is may have leases to watch.
+constexpr milliseconds end_patience{20};
 constexpr seconds between_connects{1};
 
 }  // namespace

@@ -83,6 +83,11 @@ failure explain(const PGresult& how) {
   return why;
 }
 
+bool doubts_the_commit(std::string_view severity, std::string_view source) {
+  const bool otherwise = source == "varsup.c" || source == "multixact.c" || source == "async.c";
+  return severity == "WARNING" && !otherwise;
+}
+
 bool is_transient(std::string_view sqlstate) {
   // Aurora DSQL has codes of its own for a conflict that its commit finds, in data or in the
   // schema.

@@ -26,6 +26,8 @@ using ports::view_reply;
 
 constexpr nanoseconds backoff_first = milliseconds(50);
 constexpr nanoseconds backoff_max = seconds(1);
+// A connect takes some ten round trips, a statement one.
+constexpr nanoseconds connect_patience_max = seconds(3);
 constexpr int lease_fields = 13;
 constexpr int view_fields = 6;
 
@@ -44,6 +46,7 @@ std::string epoch_of(std::string_view table) {
       " (SELECT CAST(system_identifier AS text) FROM pg_control_system()) || ':' ||"
       " (SELECT timeline || ':' || nonce FROM hedgerow_timeline"
       " WHERE timeline = {}) || ':' ||"
+      " (SELECT CAST(oid AS text) FROM pg_database WHERE datname = current_database()) || ':' ||"
       " CAST(CAST(CAST('{}' AS regclass) AS oid) AS text))",
       timeline, table);
 }
@@ -75,14 +78,24 @@ result<void> postgres_connection::ready(boot_time deadline) {
   if (now < not_before_) return tl::unexpected(last_failure_);
   auto connected = connect(deadline);
   if (connected) {
-    failures_ = 0;
+    failures_ = late_ = 0;
     return {};
   }
+  late_ = boot_now() >= deadline ? late_ + 1 : 0;
   session_.close();
   last_failure_ = connected.error();
   not_before_ = boot_now() + std::min(backoff_max, backoff_first * (1 << std::min(failures_, 5)));
   ++failures_;
   return connected;
+}
+
+// Twice as long after each connect that was too late: at first other servers are tried soon, and in
+// the end one that is far is reached, too.
+boot_time postgres_connection::longer(boot_time deadline) const {
+  const boot_time now = boot_now();
+  if (deadline - now >= connect_patience_max) return deadline;
+  const nanoseconds patience = (deadline - now) * (1 << std::min(late_, 10));
+  return now + std::min(patience, connect_patience_max);
 }
 
 result<void> postgres_connection::connect(boot_time deadline) {
@@ -99,7 +112,7 @@ result<void> postgres_connection::connect(boot_time deadline) {
 // careful with age.
 sql_result<rows> postgres_connection::run(const statement& what, bool writes, boot_time deadline) {
   for (;;) {
-    if (auto usable = ready(deadline); !usable)
+    if (auto usable = ready(longer(deadline)); !usable)
       return tl::unexpected(sql_error{true, 0, usable.error().message()});
     if (boot_now() >= deadline)
       return tl::unexpected(sql_error{

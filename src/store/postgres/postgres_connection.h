@@ -5,9 +5,10 @@
 // (serialization failures are certainly not done, and repeated within the deadline), and behind
 // PgBouncer in transaction mode.
 //
-// The epoch (R9) is "<clock epoch>pg:<system id>:<timeline>:<nonce>:<oid of the table>", as the
-// statement itself sees it: a promoted replica has another timeline, a restored dump or a replaced
-// table another oid, another cluster another system id. Two replicas of one primary that are
+// The epoch (R9) is "<clock epoch>pg:<system id>:<timeline>:<nonce>:<oid of the database>:<oid of
+// the table>", as the statement itself sees it: a promoted replica has another timeline, a restored
+// dump or a replaced table another oid, a database that was made from a template its own, another
+// cluster another system id. Two replicas of one primary that are
 // promoted one after the other may have the same timeline; so the first statement on a timeline
 // gives it a nonce, in hedgerow_timeline, and no write is executed on one without.
 //
@@ -17,7 +18,9 @@
 // warning, because a standby was not waited for, is `unknown` too.
 //
 // Each connect checks the server's settings and the tables, and creates them if it may. Connects
-// that fail are repeated after 50 ms to 1 s.
+// that fail are repeated after 50 ms to 1 s. They may take as long as the statement that wants one;
+// after one that was too late twice as long, and so on up to 3 s. A statement whose time is over
+// when it is connected has failed, and the connection stays for the next.
 
 #include <functional>
 #include <set>
@@ -48,6 +51,7 @@ class postgres_connection final : public connection {
   void close() override { session_.close(); }
 
  private:
+  boot_time longer(boot_time deadline) const;
   result<void> connect(boot_time deadline);
   sql_result<rows> run(const statement& what, bool writes, boot_time deadline);
   // `once` executes a request and tells the epoch of what it executed.
@@ -64,7 +68,8 @@ class postgres_connection final : public connection {
   options with_;
   session session_;
   std::set<std::string> warned_of_;
-  int failures_ = 0;
+  int failures_ = 0;  // of connects, in a row
+  int late_ = 0;      // of them the last ones, for want of time
   boot_time not_before_{};
   error last_failure_;
 };

@@ -1,13 +1,18 @@
 #include "store/postgres/postgres_connection.h"
 
+#include <fstream>
 #include <thread>
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include "store/patience.h"
 #include "store/postgres/read_group.h"
 #include "store/postgres/schema.h"
 #include "tests/postgres/bouncer.h"
+#include "tests/postgres/cluster_template.h"
+#include "tests/postgres/program.h"
+#include "tests/postgres/proxy.h"
 #include "tests/postgres/server.h"
 #include "tests/postgres/session.h"
 
@@ -19,6 +24,7 @@ using ports::lease_reply;
 using ports::lease_request;
 using ports::store_outcome;
 using postgres_test::pgbouncer;
+using postgres_test::postgres_proxy;
 using postgres_test::postgres_server;
 
 const row_key workers{row_kind::group, "workers"};
@@ -251,6 +257,21 @@ TEST(postgres_connection, sees_another_epoch_when_the_table_is_another) {
   EXPECT_EQ(reply.row->epoch, alice.epoch);
 }
 
+// A file-level copy: its tables have the oids of the original's.
+TEST(postgres_connection, sees_another_epoch_when_the_database_was_made_from_a_template) {
+  postgres_server server;
+  holder alice(server.url("owner"));
+  alice.db.close();
+  server.psql("CREATE DATABASE kept TEMPLATE app OWNER owner", "postgres");
+  server.psql("DROP DATABASE app WITH (FORCE)", "postgres");
+  server.psql("ALTER DATABASE kept RENAME TO app", "postgres");
+  const auto reply = alice.renew(2000);
+  EXPECT_EQ(reply.outcome, store_outcome::done) << reply.error;
+  EXPECT_FALSE(reply.applied);
+  EXPECT_NE(reply.epoch, alice.epoch);
+  EXPECT_EQ(reply.row->epoch, alice.epoch);
+}
+
 TEST(postgres_connection, gives_a_timeline_one_nonce) {
   postgres_server server;
   ASSERT_TRUE(postgres_connection(to(server.url("owner"))).ready(in(seconds(10))));
@@ -315,6 +336,49 @@ TEST(postgres_connection, gives_each_address_its_share_of_the_time) {
   postgres_connection db(to(both));
   const auto connected = db.ready(in(milliseconds(1500)));
   EXPECT_TRUE(connected) << connected.error().message();
+}
+
+// One statement fits into its patience, a connect with all of its checks does not.
+TEST(postgres_connection, reaches_a_server_in_the_end_that_is_far_away) {
+  postgres_server server;
+  holder alice(server.url("owner"));
+  postgres_proxy far(server);
+  far.decide([](const auto&) { return postgres_test::ruling{.after = milliseconds(100)}; });
+  postgres_connection db(to(far.url("owner")));
+  lease_reply reply;
+  EXPECT_TRUE(soon([&] {
+    reply = db.execute(workers, lease_request{}, in(milliseconds(200)));
+    return reply.outcome == store_outcome::done;
+  })) << reply.error;
+}
+
+// Near the end of its transaction ids a server warns at each write, for weeks if nobody mends it.
+TEST(postgres_connection, takes_no_other_warning_for_doubt_of_a_commit) {
+  // The first of its file, and within 40 million of the end, which counts from the oldest one.
+  constexpr std::uint32_t near_the_end = 2029U << 20U;
+  postgres_server server;
+  holder alice(server.url("owner"));
+  server.psql("CREATE DATABASE lost", "postgres");
+  std::string lost = server.psql("SELECT oid FROM pg_database WHERE datname = 'lost'");
+  lost.pop_back();
+  server.stop();
+  // What it can't vacuum keeps it from mending all by itself.
+  std::filesystem::remove_all(server.data() / "base" / lost);
+  postgres_test::run({.arguments = {postgres_test::server_program("pg_resetwal"), "-x",
+                                    std::to_string(near_the_end), "-D", server.data()},
+                      .folder = server.folder(),
+                      .log = server.folder() / "reset.log"});
+  const auto states = server.data() / "pg_xact" / fmt::format("{:04X}", near_the_end >> 20U);
+  std::ofstream(states) << std::string(8192, '\0');
+  postgres_test::give_away(states);
+  server.start();
+  postgres_test::session witness(server.socket_url());
+  witness.query("CREATE TABLE written()");
+  ASSERT_NE(fmt::format("{}", fmt::join(witness.notices(), "")).find("must be vacuumed"),
+            std::string::npos);
+  const auto reply = alice.renew(2000);
+  EXPECT_EQ(reply.outcome, store_outcome::done) << reply.error;
+  EXPECT_TRUE(reply.applied);
 }
 
 TEST(postgres_connection, does_not_take_a_commit_for_done_that_no_standby_has_seen) {
