@@ -155,6 +155,7 @@ inline constexpr auto probe_names = std::to_array<std::string_view>({
     "link_dial_given_up_by_eviction",
     "link_dropped_with_member",
     "link_request_taken_back",
+    "link_to_silent_member_dropped",
     "lock_attempt_finds_it_held",
     "lock_attempt_finds_it_new",
     "lock_lost",

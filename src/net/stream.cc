@@ -18,6 +18,7 @@ constexpr int unsent_bytes_max = 256 * 1024;
 constexpr int keepalive_idle_s = 60;
 constexpr int keepalive_interval_s = 10;
 constexpr int keepalive_probes = 3;
+constexpr int unacknowledged_ms = 10'000;
 
 }  // namespace
 
@@ -36,6 +37,9 @@ void stream::tune() {
   setsockopt(handle(), IPPROTO_TCP, TCP_KEEPINTVL, &keepalive_interval_s,
              sizeof keepalive_interval_s);
   setsockopt(handle(), IPPROTO_TCP, TCP_KEEPCNT, &keepalive_probes, sizeof keepalive_probes);
+  // Keep-alive says nothing while something is unacknowledged, and the kernel would try for a
+  // quarter of an hour, in the end every two minutes.
+  setsockopt(handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
 }
 
 io_outcome stream::read(std::span<char> into) {

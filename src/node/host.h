@@ -34,8 +34,8 @@ class user_log final : public ports::log {
   severity least_;
 };
 
-// A callback that is called exactly once: with an outcome, or, if it is dropped on the way, with
-// errc::stopped.
+// A callback, or none, that is called exactly once: with an outcome, or, if it is dropped on the
+// way, with errc::stopped.
 template <class Outcome>
 class once {
  public:
@@ -48,7 +48,7 @@ class once {
   void operator()(Outcome&& outcome) {
     std::function<void(Outcome)> f;
     f.swap(f_);
-    f(std::move(outcome));
+    if (f) f(std::move(outcome));
   }
 
  private:

@@ -29,6 +29,11 @@ TEST(deadline_after, never_overflows) {
     EXPECT_EQ(nanoseconds{countable(most)}.count() > 0, most.count() > 0);
 }
 
+TEST(once, may_have_nothing_to_call) {
+  once<result<void>> nobody(nullptr);
+  nobody(result<void>{});
+}
+
 TEST(wait_for_replies, tells_a_broadcast_to_nobody_from_one_that_was_dropped) {
   const net::event_loop loop;
   const auto to_nobody = wait_for_replies(loop, [](broadcast_callback done) { done.done(); });

@@ -163,6 +163,28 @@ TEST_F(networked, a_leader_that_nobody_hears_is_followed_and_comes_back) {
   EXPECT_TRUE(group.wait_formed());
 }
 
+// What it has sent meanwhile is sent again by the kernel after 12.6 s, and then after 25.4.
+TEST_F(networked, a_member_that_was_cut_off_for_long_comes_back_soon) {
+  form(network::family::ipv4, 3);
+  agent& away = *group.some_follower();
+  const std::string before = away.incarnation();
+  const auto to_others = [&](auto change) {
+    for (int i = 0; i < 3; ++i) {
+      if (i == number_of(away)) continue;
+      change(number_of(away), i);
+      change(i, number_of(away));
+    }
+  };
+  const auto cut = steady_clock::now();
+  to_others([&](int from, int to) { net.cut(from, to); });
+  ASSERT_TRUE(wait_for([&] { return steady_clock::now() - cut > 14s; }, 20s));
+  const auto healed = steady_clock::now();
+  to_others([&](int from, int to) { net.heal(from, to); });
+  EXPECT_TRUE(wait_for([&] { return away.incarnation() != before; }, 20s));
+  EXPECT_TRUE(group.wait_formed());
+  EXPECT_LT(steady_clock::now() - healed, 8s);
+}
+
 TEST_F(networked, an_agent_on_loopback_is_refused_beside_other_machines) {
   form(network::family::ipv4, 3);
   agent& stray = start(3, {});

@@ -59,9 +59,10 @@ void client_engine::turn(Event event) {
   }
   calls_.tick(now_.boot, effects_);
   streams_.tick(now_.boot);
+  settle(links_.drop_due(now_.boot, *view_), "the member is gone", false);
   drain();
-  const boot_time due =
-      std::min({calls_.next_wake(), streams_.next_wake(), feed_retry_, feed_check_});
+  const boot_time due = std::min(
+      {calls_.next_wake(), streams_.next_wake(), links_.next_wake(), feed_retry_, feed_check_});
   const boot_time at = std::max(due, now_.boot + milliseconds{1});
   alarm_.set(at);
   in_turn_ = false;
@@ -336,6 +337,9 @@ void client_engine::accept(const view_ptr& offered) {
   view_ = offered;
   view_since_ = now_.boot;
   owner_.on_view(change);
+  for (const auto& r : change.removed) {
+    if (r.reason != removal_reason::left) links_.drop_later(now_.boot, r.incarnation);
+  }
 }
 
 void client_engine::accept(const message::leader_news& news) {

@@ -124,6 +124,54 @@ TEST_F(client_feed, that_is_ended_before_anything_was_told_leads_to_the_others_o
   EXPECT_EQ(followed(), "y");
 }
 
+// A leader that hangs says nothing more, and its connection stays: its kernel goes on to
+// acknowledge.
+struct removed_leader : client_feed {
+  removed_leader() {
+    tell_leader();
+    stream = one.new_stream_id();
+    core::stream_request what;
+    what.opening_deadline = boot_time::never();
+    one.open_stream(stream, std::move(what));
+    one.on_open(feed(), {ports::peer_role::member, "b", "b", {1, 'b'}});
+    one.on_message(feed(), message::stream_accept{1, 1 << 16, 7, "b"});
+    one.send(9, std::make_shared<const std::string>("x"), outside.at.boot + seconds{60});
+  }
+  void remove() {
+    auto now = std::make_shared<view>();
+    now->id = {8, 1};
+    one.on_message(1, message::view_push{now});
+  }
+  core::stream_id stream = 0;
+};
+
+TEST_F(removed_leader, is_waited_for_a_little_and_then_no_more) {
+  ASSERT_EQ(outside.opened, std::vector{stream});
+  remove();
+  wait(milliseconds{1900});
+  EXPECT_TRUE(outside.ended.empty() && outside.done.empty()) << "it may have answered";
+  wait(milliseconds{200});
+  ASSERT_EQ(outside.ended.size(), 1U);
+  EXPECT_FALSE(outside.ended[0].second.outcome);
+  ASSERT_EQ(outside.done.size(), 1U);
+  EXPECT_EQ(outside.done[0].second.error().code, errc::outcome_unknown);
+  EXPECT_EQ(outside.closed, std::vector<connection_id>{2});
+}
+
+TEST_F(removed_leader, is_kept_if_it_is_a_member_again) {
+  remove();
+  wait(milliseconds{1000});
+  auto again = std::make_shared<view>();
+  again->id = {8, 2};
+  member b;
+  b.name = b.address = "b";
+  b.incarnation = {1, 'b'};
+  again->members.push_back(b);
+  one.on_message(1, message::view_push{again});
+  wait(milliseconds{1500});
+  EXPECT_TRUE(outside.ended.empty() && outside.done.empty());
+}
+
 // As of a process that is stopped: its kernel goes on to acknowledge.
 TEST_F(client_feed, that_is_silent_is_left_when_nobody_answers_there) {
   tell_leader();

@@ -6,6 +6,11 @@
 #include "base/probe.h"
 
 namespace hedgerow::engine {
+namespace {
+
+constexpr nanoseconds silent_patience = seconds{2};
+
+}  // namespace
 
 ports::connection_id links::ensure(const core::target& to) {
   if (to.address.empty()) return open_to(to.incarnation);
@@ -174,6 +179,27 @@ links::outcome links::drop(const incarnation& who) {
   return all;
 }
 
+void links::drop_later(boot_time now, const incarnation& who) {
+  due_.emplace_back(now + silent_patience, who);
+}
+
+links::outcome links::drop_due(boot_time now, const view& members) {
+  outcome all;
+  for (; !due_.empty() && due_.front().first <= now; due_.pop_front()) {
+    const auto& who = due_.front().second;
+    if (members.find(who) != nullptr) continue;
+    const auto o = drop(who);
+    HEDGEROW_PROBE_IF(!o.closed.empty(), link_to_silent_member_dropped);
+    all.cut.insert(all.cut.end(), o.cut.begin(), o.cut.end());
+    all.closed.insert(all.closed.end(), o.closed.begin(), o.closed.end());
+  }
+  return all;
+}
+
+boot_time links::next_wake() const {
+  return due_.empty() ? boot_time::never() : due_.front().first;
+}
+
 links::outcome links::reset() {
   outcome o;
   o.cut = out_on_.ids();
@@ -190,6 +216,7 @@ links::outcome links::reset() {
   verifying_.clear();
   peers_.clear();
   out_on_.clear();
+  due_.clear();
   return o;
 }
 

@@ -6,6 +6,7 @@
 // connection that we dialled ourselves, so that a peer which can't be reached at the address it
 // advertises is never mistaken for a reachable one (J1).
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -64,6 +65,13 @@ class links {
   const ports::peer* peer_of(ports::connection_id id) const;
   // Closes all connections with it, after what is queued was sent.
   outcome drop(const incarnation& who);
+  // The same of one that the group has removed as silent, in a while: what tells it so may be on
+  // its way still, and so may answers. Its connections don't end by themselves: the kernel of a
+  // process that hangs acknowledges.
+  void drop_later(boot_time now, const incarnation& who);
+  // Unless it is a member again, as after a promotion that lost its removal.
+  outcome drop_due(boot_time now, const view& members);
+  boot_time next_wake() const;
   // Forgets everything; the transport has closed the connections already.
   outcome reset();
 
@@ -84,6 +92,7 @@ class links {
   std::map<ports::connection_id, core::target> verifying_;
   std::map<ports::connection_id, ports::peer> peers_;  // of open connections
   base::id_table<ports::connection_id> out_on_;        // requests that were sent
+  std::deque<std::pair<boot_time, incarnation>> due_;  // to be dropped, and when
 };
 
 }  // namespace hedgerow::engine

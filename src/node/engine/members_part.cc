@@ -124,6 +124,8 @@ void engine::state::carry_out(core::session_effect::changed&& e) {
     joiners_.erase(r.incarnation);
     if (r.reason == removal_reason::crashed || r.reason == removal_reason::replaced)
       settle(links_.drop(r.incarnation), "the member is gone", false);
+    else if (r.reason == removal_reason::silent)
+      links_.drop_later(now_.boot, r.incarnation);
   }
 }
 
