@@ -27,9 +27,9 @@ struct lock_space_options {
 struct lock_options {
   std::string name;  // 1 to 255 bytes, any but zero; who uses the same name competes
   // For how long a holder that is gone keeps others out. A lock's first user fixes the longest
-  // lease of all. From 100 ms to 1 h; it must be more than five times what the store needs. The
-  // same for all users of the name: else a row that somebody deletes under its holder may make a
-  // second one.
+  // lease of all. From 100 ms to 1 h; it must be more than five times what the store needs, and
+  // that less than 2 s. The same for all users of the name: else a row that somebody deletes under
+  // its holder may make a second one.
   std::chrono::milliseconds lease{3000};
   std::string holder;  // shown to those who wait; empty is "<host>:<process id>"
 

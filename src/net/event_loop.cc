@@ -82,7 +82,6 @@ void event_loop::impl::round(int at_most_ms) {
   asleep = true;
   const std::size_t ready = sockets.wait(posted ? 0 : at_most_ms);
   asleep.store(false, std::memory_order_relaxed);
-  looked_at = boot_now();
   // The alarm's own event may be behind those of a thousand busy sockets. Behind a single one it is
   // the next.
   busy = ready > 1;
@@ -214,9 +213,6 @@ void event_loop::on_wake(std::function<void()> callback) {
   impl_->on_wake = std::move(callback);
 }
 
-boot_time event_loop::looked_at() const {
-  return impl_->looked_at;
-}
 void event_loop::wake_at(boot_time at) {
   impl_->wake_at(at);
 }

@@ -40,7 +40,6 @@ class event_loop final : public ports::timers {
   // Cheap if it does not come earlier than the wake-up that is set: that one then fires in vain.
   // Time asleep in suspend counts.
   void wake_at(boot_time at) override;
-  boot_time looked_at() const override;
 
   struct impl;  // for the drivers in this folder
   impl& internals() { return *impl_; }

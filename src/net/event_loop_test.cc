@@ -209,25 +209,6 @@ TEST(event_loop, is_woken_by_a_post_however_it_falls) {
   EXPECT_EQ(done, 20'000);
 }
 
-TEST(event_loop, looks_for_what_has_come_between_its_rounds_only) {
-  event_loop loop;
-  std::vector<boot_time> looked;
-  const auto look = [&] { looked.push_back(loop.looked_at()); };
-  loop.post([&] {
-    look();
-    const boot_time begun = boot_now();
-    while (boot_now() < begun + milliseconds(5)) {
-    }
-    look();
-    loop.post([&] { look(); });
-  });
-  loop.run_once(seconds(1));
-  loop.run_once(seconds(1));
-  ASSERT_EQ(looked.size(), 3u);
-  EXPECT_EQ(looked[0], looked[1]);
-  EXPECT_GE(looked[2], looked[1] + milliseconds(5));
-}
-
 TEST(event_loop, ends_every_outermost_turn_once) {
   event_loop loop;
   struct counter final : turn_hook {

@@ -55,7 +55,6 @@ struct event_loop::impl {
 
   std::atomic<std::thread::id> thread;
   std::function<void()> on_wake;
-  boot_time looked_at = boot_time::never();
 
  private:
   friend class deadline;

@@ -15,8 +15,10 @@ namespace hedgerow::net {
 namespace {
 
 constexpr int unsent_bytes_max = 256 * 1024;
-constexpr int keepalive_idle_s = 60;
-constexpr int keepalive_interval_s = 10;
+// Within TCP_USER_TIMEOUT, which ends an idle connection upon the first probe that is lost beyond
+// it, whatever the number of probes.
+constexpr int keepalive_idle_s = 4;
+constexpr int keepalive_interval_s = 2;
 constexpr int keepalive_probes = 3;
 constexpr int unacknowledged_ms = 10'000;
 

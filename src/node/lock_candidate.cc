@@ -16,6 +16,7 @@ engine::lock_options engine_options(const lock_options& with, const ports::clock
   o.lease = lease_on(clock, with.lease);
   o.lease.on_demand = true;
   o.lease.poll_period = o.lease.lease / 4;
+  o.lease.attempt_patience_max = seconds{2};
   o.seed = fresh_seed();
   return o;
 }

@@ -139,12 +139,6 @@ TEST(lease, R6_a_take_that_is_found_late_is_renewed_at_once) {
   EXPECT_EQ(s.open.front().request.action, lease_action::renew);
 }
 
-TEST(lease, R6_attempts_fit_into_a_renewal_and_a_shared_connection) {
-  const auto patience = [](microseconds l) { return lease_options{.lease = l}.attempt_patience(); };
-  EXPECT_EQ(patience(3s), 600ms);
-  EXPECT_EQ(patience(1h), 2s);
-}
-
 TEST(lease, R2_a_take_that_is_executed_after_it_was_given_up_is_found_by_the_next) {
   lease_stand s;
   s.other_holds(5, -1s);

@@ -21,6 +21,9 @@ struct lease_options {
   // While it is wanted and not held, what is known of the row is never older than this; zero: it is
   // looked at only when somebody says so. For candidates that hear nothing of the holder.
   nanoseconds poll_period{0};
+  // For rows that share their connection with others: a long lease must not keep it from short
+  // ones.
+  nanoseconds attempt_patience_max = nanoseconds::max();
   // Wanted only when told so (lease::want), and for one tenure: not any more once that is over.
   bool on_demand = false;
 
@@ -30,9 +33,8 @@ struct lease_options {
   microseconds margin() const {
     return std::clamp(lease / 10, microseconds{2'000}, microseconds{50'000});
   }
-  // All rows of a store share a connection: a long lease must not keep it from short ones.
   nanoseconds attempt_patience() const {
-    return std::min<nanoseconds>(lease / 5, milliseconds{2000});
+    return std::min<nanoseconds>(lease / 5, attempt_patience_max);
   }
 };
 

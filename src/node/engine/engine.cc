@@ -144,7 +144,16 @@ void engine::state::start() {
 void engine::state::begin_turn() {
   in_turn_ = true;
   now_ = ports_.clock.now();
-  notice_pause();
+  // D3: a loop that wakes this late was not running; what it has not heard proves nothing.
+  if (alarm_.at() != boot_time::never() &&
+      now_.boot - alarm_.at() > options_.membership.probe_period) {
+    HEDGEROW_PROBE(engine_stood_still);
+    say(severity::warning, "this process stood still for " +
+                               std::to_string((now_.boot - alarm_.at()).count() / 1'000'000) +
+                               " ms");
+    observer_.on_pause(now_.boot);
+    view_leader_.on_pause(now_.boot);
+  }
   view_leader_.allow(now_.boot, lease_.may_act(now_.truth));
   streams_.set_acting(now_.boot, acting_token());
   // R10: whatever the event is, a loss that is due comes first.
@@ -152,26 +161,6 @@ void engine::state::begin_turn() {
     lease_.tick(now_, lease_effects_);
     drain();
   }
-}
-
-// D3: what was not heard by a loop that did not run, or was busy with what had come before, proves
-// nothing.
-void engine::state::notice_pause() {
-  const nanoseconds period = options_.membership.probe_period;
-  const auto since = [this](boot_time t) {
-    return t == boot_time::never() ? nanoseconds{0} : now_.boot - t;
-  };
-  const bool stood = since(alarm_.at()) > period;
-  const bool busy = since(ports_.timers.looked_at()) > period && now_.boot - paused_at_ > period;
-  if (!stood && !busy) return;
-  HEDGEROW_PROBE_IF(stood, engine_stood_still);
-  const auto ms = since(stood ? alarm_.at() : ports_.timers.looked_at()).count() / 1'000'000;
-  say(severity::warning, stood ? "this process stood still for " + std::to_string(ms) + " ms"
-                               : "this process is overloaded: what others say waits for " +
-                                     std::to_string(ms) + " ms");
-  paused_at_ = now_.boot;
-  observer_.on_pause(now_.boot);
-  view_leader_.on_pause(now_.boot);
 }
 
 void engine::state::tick() {

@@ -77,7 +77,6 @@ class engine::state {
   };
 
   void begin_turn();
-  void notice_pause();
   void end_turn();
   void drain();
   void tick();
@@ -255,7 +254,6 @@ class engine::state {
 
   enum class stopping : std::uint8_t { no, leaving, stopped };
   stopping stopping_ = stopping::no;
-  boot_time paused_at_;  // the last time that was noticed
   boot_time stop_deadline_ = boot_time::never();
   bool farewell_said_ = false;
 };

@@ -51,7 +51,6 @@ class world final : public ports::clock,
   void close(ports::connection_id id) override { closed.push_back(id); }
 
   void wake_at(boot_time when) override { alarm = when; }
-  boot_time looked_at() const override { return looked; }
   std::optional<ports::job_result> run(ports::job_id, const ports::job&) override {
     ++jobs;
     return {};
@@ -100,7 +99,6 @@ class world final : public ports::clock,
 
   reading at{{{1'000'000}, {1'000'000}, clock_status::synchronized, 1}, {1'000'000'000}};
   boot_time alarm = boot_time::never();
-  boot_time looked = boot_time::never();
   ports::request_id asked = 0;  // of the last one
   ports::lease_request lease_asked;
   ports::view_request view_asked;

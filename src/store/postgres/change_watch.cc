@@ -13,8 +13,7 @@ namespace hedgerow::store::postgres {
 namespace {
 
 constexpr milliseconds connect_patience{2000};
-// It may be looking a name up, and whose end this is may have leases to watch.
-constexpr milliseconds end_patience{20};
+constexpr milliseconds end_patience{200};
 constexpr seconds between_connects{1};
 
 }  // namespace

@@ -26,7 +26,7 @@ using ports::view_reply;
 
 constexpr nanoseconds backoff_first = milliseconds(50);
 constexpr nanoseconds backoff_max = seconds(1);
-// A connect takes some ten round trips, a statement one.
+// Of each server. A connect takes some ten round trips, a statement one.
 constexpr nanoseconds connect_patience_max = seconds(3);
 constexpr int lease_fields = 13;
 constexpr int view_fields = 6;
@@ -78,10 +78,10 @@ result<void> postgres_connection::ready(boot_time deadline) {
   if (now < not_before_) return tl::unexpected(last_failure_);
   auto connected = connect(deadline);
   if (connected) {
-    failures_ = late_ = 0;
+    failures_ = 0;
     return {};
   }
-  late_ = boot_now() >= deadline ? late_ + 1 : 0;
+  late_ = session_.late() ? late_ + 1 : std::max(0, late_ - 1);
   session_.close();
   last_failure_ = connected.error();
   not_before_ = boot_now() + std::min(backoff_max, backoff_first * (1 << std::min(failures_, 5)));
@@ -89,13 +89,13 @@ result<void> postgres_connection::ready(boot_time deadline) {
   return connected;
 }
 
-// Twice as long after each connect that was too late: at first other servers are tried soon, and in
-// the end one that is far is reached, too.
+// A server that does not answer is left soon, for the sake of others; for one that does and is far,
+// twice as long after each connect that was too late.
 boot_time postgres_connection::longer(boot_time deadline) const {
+  const nanoseconds most = connect_patience_max * static_cast<std::int64_t>(session_.servers());
   const boot_time now = boot_now();
-  if (deadline - now >= connect_patience_max) return deadline;
-  const nanoseconds patience = (deadline - now) * (1 << std::min(late_, 10));
-  return now + std::min(patience, connect_patience_max);
+  if (deadline - now >= most) return deadline;
+  return now + std::min<nanoseconds>((deadline - now) * (1 << std::min(late_, 10)), most);
 }
 
 result<void> postgres_connection::connect(boot_time deadline) {

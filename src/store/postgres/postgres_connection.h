@@ -19,8 +19,9 @@
 //
 // Each connect checks the server's settings and the tables, and creates them if it may. Connects
 // that fail are repeated after 50 ms to 1 s. They may take as long as the statement that wants one;
-// after one that was too late twice as long, and so on up to 3 s. A statement whose time is over
-// when it is connected has failed, and the connection stays for the next.
+// after one that a server had answered when the time was over twice as long, and so on up to 3 s
+// for each server. A statement whose time is over when it is connected has failed, and the
+// connection stays for the next.
 
 #include <functional>
 #include <set>
@@ -69,7 +70,7 @@ class postgres_connection final : public connection {
   session session_;
   std::set<std::string> warned_of_;
   int failures_ = 0;  // of connects, in a row
-  int late_ = 0;      // of them the last ones, for want of time
+  int late_ = 0;      // more that were too late than that were not, since the last such balance
   boot_time not_before_{};
   error last_failure_;
 };

@@ -352,6 +352,20 @@ TEST(postgres_connection, reaches_a_server_in_the_end_that_is_far_away) {
   })) << reply.error;
 }
 
+// Whose kernel has taken the connection, and who says nothing in its share of the time.
+TEST(postgres_connection, gives_a_slow_server_more_time_also_beside_one_that_refuses) {
+  postgres_server slow;
+  slow.freeze();
+  postgres_connection db(to("postgres://owner:" + postgres_server::password("owner") +
+                            "@127.0.0.1:" + std::to_string(slow.port()) + ",127.0.0.1:1/app"));
+  EXPECT_TRUE(soon([&] {
+    const boot_time before = boot_now();
+    EXPECT_EQ(db.execute(workers, lease_request{}, in(milliseconds(200))).outcome,
+              store_outcome::failed);
+    return boot_now() - before > milliseconds(600);
+  }));
+}
+
 // Near the end of its transaction ids a server warns at each write, for weeks if nobody mends it.
 TEST(postgres_connection, takes_no_other_warning_for_doubt_of_a_commit) {
   // The first of its file, and within 40 million of the end, which counts from the oldest one.

@@ -58,7 +58,7 @@ CREATE OR REPLACE VIEW hedgerow_members AS
          v.sequence AS sequence
     FROM hedgerow_view v, json_array_elements(CAST(v.members AS json)) m(value);
 INSERT INTO hedgerow_schema(version)
-  SELECT 3 WHERE NOT EXISTS (SELECT 1 FROM hedgerow_schema);
+  SELECT 4 WHERE NOT EXISTS (SELECT 1 FROM hedgerow_schema);
 )";
 
 std::string all_tables() {

@@ -14,7 +14,7 @@
 
 namespace hedgerow::store::postgres {
 
-inline constexpr int schema_version = 3;
+inline constexpr int schema_version = 4;
 
 // Creates what is missing, if the role may; store_refused with what a DBA must do, if not.
 // not_supported if a newer Hedgerow has made the tables.

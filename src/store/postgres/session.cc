@@ -102,6 +102,7 @@ session::readiness session::wait(short events, boot_time deadline) const {
 
 result<void> session::connect(boot_time deadline) {
   close();
+  late_ = false;
   std::string trouble;
   const auto all = look_up(target_.servers, trouble);
   const std::size_t count = all.size();
@@ -144,8 +145,10 @@ result<void> session::connect_to(const server& one, boot_time deadline) {
   for (;;) {
     const auto ready = wait(events, deadline);
     if (ready == readiness::cancelled) return fail(errc::store_unavailable, "stopped");
-    if (ready == readiness::timeout)
+    if (ready == readiness::timeout) {
+      late_ = late_ || how.reached;
       return fail(errc::store_unavailable, fmt::format("{} does not answer", to_string(one)));
+    }
     const auto next = PQconnectPoll(conn_.get());
     how.see(*conn_);
     if (next == PGRES_POLLING_OK) break;
@@ -182,6 +185,7 @@ std::optional<sql_error> session::send_all(boot_time deadline) {
   for (int more = PQflush(conn_.get()); more != 0; more = PQflush(conn_.get())) {
     if (more < 0) return gone(words_of(*conn_));
     const auto ready = wait(POLLIN | POLLOUT, deadline);
+    late_ = late_ || ready == readiness::timeout;
     if (ready != readiness::ready) return gone("does not take a statement in time");
     if (PQconsumeInput(conn_.get()) == 0) return gone(words_of(*conn_));
   }
@@ -194,6 +198,7 @@ sql_result<std::shared_ptr<PGresult>> session::last_result(boot_time deadline) {
   for (;;) {
     while (PQisBusy(conn_.get()) != 0) {
       const auto ready = wait(POLLIN, deadline);
+      late_ = late_ || ready == readiness::timeout;
       if (ready != readiness::ready)
         return tl::unexpected(
             gone(ready == readiness::cancelled ? "stopped" : "does not answer in time"));

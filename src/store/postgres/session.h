@@ -36,6 +36,9 @@ class session {
   // Each address gets its share of the time. Looking names up may take longer than the deadline.
   // store_unavailable: away, or not ready; store_refused: somebody must mend something first.
   result<void> connect(boot_time deadline);
+  // Since the last connect began, a server that had answered was out of time.
+  bool late() const { return late_; }
+  std::size_t servers() const { return target_.servers.size(); }
   // Connected, and the server has not hung up, as far as this end knows without asking.
   bool alive();
   void close();
@@ -78,6 +81,7 @@ class session {
   server here_;           // connected to, or tried last
   std::size_t next_ = 0;  // of the addresses, to be tried first
   bool warned_ = false;   // by the server, during the present statement
+  bool late_ = false;
   int wake_ = -1;
 };
 
