@@ -103,12 +103,17 @@ TEST(lease, R2_an_answer_that_is_not_waited_for_is_ignored) {
   EXPECT_TRUE(s.acts());
 }
 
-TEST(lease, R2_a_take_whose_answer_was_lost_is_found_by_a_read) {
-  lease_stand s;
+// The store executes it, and its answer is lost.
+void take_unheard(lease_stand& s) {
   s.other_holds(5, -1s);
   s.reply();
   ASSERT_EQ(s.open.front().request.action, lease_action::acquire);
   s.lose_reply();
+}
+
+TEST(lease, R2_a_take_whose_answer_was_lost_is_found_by_a_read) {
+  lease_stand s;
+  take_unheard(s);
   ASSERT_TRUE(s.wake());  // the deadline
   EXPECT_EQ(s.core.held_token(), 0);
   ASSERT_TRUE(s.wake());  // the retry
@@ -121,14 +126,11 @@ TEST(lease, R2_a_take_whose_answer_was_lost_is_found_by_a_read) {
 
 TEST(lease, R6_a_take_that_is_found_late_is_renewed_at_once) {
   lease_stand s;
-  s.other_holds(5, -1s);
-  s.reply();
-  ASSERT_EQ(s.open.front().request.action, lease_action::acquire);
-  s.lose_reply();
-  // The store executed it, and is not heard before the lease has nearly passed.
+  take_unheard(s);
+  // Nor is the store heard before the lease has nearly passed.
   while (s.row->expires - s.now.truth.latest > 700ms) {
     ASSERT_TRUE(s.wake());
-    if (!s.open.empty()) s.open.clear();
+    s.open.clear();
   }
   while (s.open.empty())
     ASSERT_TRUE(s.wake());

@@ -59,7 +59,8 @@ void client_engine::turn(Event event) {
   }
   calls_.tick(now_.boot, effects_);
   streams_.tick(now_.boot);
-  settle(links_.drop_due(now_.boot, *view_), "the member is gone", false);
+  if (now_.boot >= links_.next_wake())
+    settle(links_.drop_due(now_.boot, *view_), "the member is gone", false);
   drain();
   const boot_time due = std::min(
       {calls_.next_wake(), streams_.next_wake(), links_.next_wake(), feed_retry_, feed_check_});

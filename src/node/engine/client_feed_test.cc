@@ -27,6 +27,9 @@ struct client_feed : testing::Test {
     one.on_open(feed(), {ports::peer_role::member, name, name, {1, 1}});
   }
   void tell_view(std::uint64_t sequence, const std::vector<std::string>& names) {
+    tell_view(feed(), sequence, names);
+  }
+  void tell_view(connection_id on, std::uint64_t sequence, const std::vector<std::string>& names) {
     auto known = std::make_shared<view>();
     known->id = {7, sequence};
     for (const auto& name : names) {
@@ -36,7 +39,7 @@ struct client_feed : testing::Test {
       m.incarnation = {1, static_cast<std::uint64_t>(name[0])};
       known->members.push_back(m);
     }
-    one.on_message(feed(), message::view_push{known});
+    one.on_message(on, message::view_push{known});
   }
   void pass(nanoseconds how_long) {
     outside.at.boot = outside.at.boot + how_long;
@@ -129,19 +132,12 @@ TEST_F(client_feed, that_is_ended_before_anything_was_told_leads_to_the_others_o
 struct removed_leader : client_feed {
   removed_leader() {
     tell_leader();
-    stream = one.new_stream_id();
-    core::stream_request what;
-    what.opening_deadline = boot_time::never();
-    one.open_stream(stream, std::move(what));
+    stream = open_stream(one);
     one.on_open(feed(), {ports::peer_role::member, "b", "b", {1, 'b'}});
     one.on_message(feed(), message::stream_accept{1, 1 << 16, 7, "b"});
     one.send(9, std::make_shared<const std::string>("x"), outside.at.boot + seconds{60});
   }
-  void remove() {
-    auto now = std::make_shared<view>();
-    now->id = {8, 1};
-    one.on_message(1, message::view_push{now});
-  }
+  void remove() { tell_view(1, 2, {"a", "c"}); }
   core::stream_id stream = 0;
 };
 
@@ -161,55 +157,9 @@ TEST_F(removed_leader, is_waited_for_a_little_and_then_no_more) {
 TEST_F(removed_leader, is_kept_if_it_is_a_member_again) {
   remove();
   wait(milliseconds{1000});
-  auto again = std::make_shared<view>();
-  again->id = {8, 2};
-  member b;
-  b.name = b.address = "b";
-  b.incarnation = {1, 'b'};
-  again->members.push_back(b);
-  one.on_message(1, message::view_push{again});
+  tell_view(1, 3, {"a", "b", "c"});
   wait(milliseconds{1500});
   EXPECT_TRUE(outside.ended.empty() && outside.done.empty());
-}
-
-// The same for a node, of a member that has dialled it.
-struct removed_member : testing::Test, lone_leader {
-  removed_member() {
-    outside.takes = true;
-    one.start();
-    row.address = "10.0.0.1:1";
-    answer_lease(false);
-    one.on_open(leader, {ports::peer_role::member, "a", row.address, row.incarnation});
-    one.on_open(late, {ports::peer_role::member, "b", "10.0.0.3:1", {3, 3}});
-    tell(1, {named("a", row.incarnation), named("b", {3, 3}), named("n", one.incarnation())});
-  }
-  static member named(const std::string& name, const incarnation& life) {
-    member m;
-    m.name = name;
-    m.incarnation = life;
-    return m;
-  }
-  void tell(std::uint64_t sequence, const std::vector<member>& members) {
-    auto now = std::make_shared<view>();
-    now->id = {row.token, sequence};
-    now->members = members;
-    one.on_message(leader, message::view_push{now});
-  }
-
-  static constexpr connection_id leader = 1;
-  static constexpr connection_id late = 100;
-};
-
-TEST_F(removed_member, is_left_after_a_while) {
-  tell(2, {named("a", row.incarnation), named("n", one.incarnation())});
-  const auto left = [this] {
-    one.on_wake();
-    return std::count(outside.closed.begin(), outside.closed.end(), late) > 0;
-  };
-  pass(milliseconds{1900});
-  EXPECT_FALSE(left()) << "it may be on its way to hear of it";
-  pass(milliseconds{200});
-  EXPECT_TRUE(left());
 }
 
 // As of a process that is stopped: its kernel goes on to acknowledge.

@@ -178,7 +178,8 @@ void engine::state::tick() {
         core::view_effect::publish{view_leader_.current(), view_leader_.current()->removed});
   calls_.tick(now_.boot, call_effects_);
   streams_.tick(now_.boot);
-  settle(links_.drop_due(now_.boot, *session_.current()), "the member is gone", false);
+  if (now_.boot >= links_.next_wake())
+    settle(links_.drop_due(now_.boot, *session_.current()), "the member is gone", false);
   if (told_leader_.known() && now_.truth.earliest > leader_.expires) tell_leader();
   probe();
 }

@@ -10,6 +10,11 @@ namespace {
 
 constexpr nanoseconds silent_patience = seconds{2};
 
+void append(links::outcome& all, const links::outcome& o) {
+  all.cut.insert(all.cut.end(), o.cut.begin(), o.cut.end());
+  all.closed.insert(all.closed.end(), o.closed.begin(), o.closed.end());
+}
+
 }  // namespace
 
 ports::connection_id links::ensure(const core::target& to) {
@@ -172,9 +177,7 @@ links::outcome links::drop(const incarnation& who) {
   for (const auto id : theirs) {
     HEDGEROW_PROBE(link_dropped_with_member);
     transport_.close(id);
-    const auto o = on_closed(id);
-    all.cut.insert(all.cut.end(), o.cut.begin(), o.cut.end());
-    all.closed.push_back(id);
+    append(all, on_closed(id));
   }
   return all;
 }
@@ -190,8 +193,7 @@ links::outcome links::drop_due(boot_time now, const view& members) {
     if (members.find(who) != nullptr) continue;
     const auto o = drop(who);
     HEDGEROW_PROBE_IF(!o.closed.empty(), link_to_silent_member_dropped);
-    all.cut.insert(all.cut.end(), o.cut.begin(), o.cut.end());
-    all.closed.insert(all.closed.end(), o.closed.begin(), o.closed.end());
+    append(all, o);
   }
   return all;
 }

@@ -24,13 +24,6 @@ struct retired : testing::Test {
     one.on_open(1, leader);
     one.on_message(1, message::leader_news{"a", "127.0.0.1:1", leader_life, 7, 3000, 0});
   }
-  core::stream_id opened() {
-    const auto id = one.new_stream_id();
-    core::stream_request what;
-    what.opening_deadline = boot_time::never();
-    one.open_stream(id, std::move(what));
-    return id;
-  }
   // Its number on the wire, where it has been asked for on this connection alone; else 0.
   std::uint64_t asked_on(connection_id id) const {
     std::uint64_t found = 0;
@@ -59,7 +52,7 @@ struct retired : testing::Test {
 };
 
 TEST_F(retired, streams_go_on_and_new_ones_take_another) {
-  const auto early = opened();
+  const auto early = open_stream(one);
   ASSERT_EQ(outside.dialled.size(), 2u);
   one.on_open(2, leader);
   one.on_message(2, message::stream_accept{asked_on(2), 1000, 7, "a"});
@@ -68,7 +61,7 @@ TEST_F(retired, streams_go_on_and_new_ones_take_another) {
   write(early, "early");
   EXPECT_GT(data_on(2), 0u) << "it stays where it is";
 
-  const auto late = opened();
+  const auto late = open_stream(one);
   ASSERT_EQ(outside.dialled.size(), 3u);
   one.on_open(3, leader);
   one.on_message(3, message::stream_accept{asked_on(3), 1000, 7, "a"});
@@ -89,7 +82,7 @@ TEST_F(retired, streams_go_on_and_new_ones_take_another) {
 
 // Nothing of it is consumed yet: another connection will do.
 TEST_F(retired, a_stream_that_was_not_taken_is_asked_for_again) {
-  opened();
+  open_stream(one);
   one.on_open(2, leader);
   ASSERT_NE(asked_on(2), 0u);
   one.on_retired(2);

@@ -17,13 +17,6 @@ struct suspended : testing::Test, lone_leader {
     outside.at.boot = outside.at.boot + milliseconds{50};
     one.on_wake();
   }
-  core::stream_id open() {
-    const auto id = one.new_stream_id();
-    core::stream_request what;
-    what.opening_deadline = boot_time::never();
-    one.open_stream(id, std::move(what));
-    return id;
-  }
 };
 
 // By its alarm alone: nothing else is due then.
@@ -38,11 +31,11 @@ TEST_F(suspended, tells_that_nobody_leads_when_the_lease_has_expired) {
 TEST_F(suspended, leads_again_and_offers_no_end_under_an_id_that_was_drawn) {
   const auto trusted = outside.at.truth;
   lose_trust();
-  const auto first = open();
+  const auto first = open_stream(one);
   ASSERT_TRUE(outside.offered.empty());
 
   outside.at = {trusted, outside.at.boot + milliseconds{500}};
-  const auto second = open();
+  const auto second = open_stream(one);
   EXPECT_EQ(outside.opened, (std::vector{first, second}));
   ASSERT_EQ(outside.offered.size(), 2U);
   EXPECT_EQ(std::count(outside.offered.begin(), outside.offered.end(), second), 0);

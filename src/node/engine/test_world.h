@@ -121,6 +121,16 @@ class world final : public ports::clock,
   int addresses_wanted = 0;
 };
 
+// To the leader, with any time to open.
+template <class Engine>
+core::stream_id open_stream(Engine& one) {
+  const auto id = one.new_stream_id();
+  core::stream_request what;
+  what.opening_deadline = boot_time::never();
+  one.open_stream(id, std::move(what));
+  return id;
+}
+
 // Of 'a' at 127.0.0.1:1, whose lease holds for a second of the world's time.
 inline ports::lease_row row_of_leader(const incarnation& who, const std::string& machine) {
   return {.holder = "a",

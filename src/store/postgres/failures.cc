@@ -83,9 +83,10 @@ failure explain(const PGresult& how) {
   return why;
 }
 
-bool doubts_the_commit(std::string_view severity, std::string_view source) {
-  const bool otherwise = source == "varsup.c" || source == "multixact.c" || source == "async.c";
-  return severity == "WARNING" && !otherwise;
+bool doubts_the_commit(const PGresult& notice) {
+  if (field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) != "WARNING") return false;
+  const std::string source = field(notice, PG_DIAG_SOURCE_FILE);
+  return source != "varsup.c" && source != "multixact.c" && source != "async.c";
 }
 
 bool is_transient(std::string_view sqlstate) {

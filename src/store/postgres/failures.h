@@ -23,11 +23,11 @@ struct failure {
 };
 failure explain(const pg_result& how);
 
-// Whether a warning during a statement may mean that its commit was acknowledged although no
-// standby has it. Any may, but for those of parts of the server that warn of other things for
-// weeks: that transaction ids run out, or the queue of notifications is half full. `source` is the
-// file of the server's source that it comes from, which no setting translates.
-bool doubts_the_commit(std::string_view severity, std::string_view source);
+// Whether a notice during a statement may mean that its commit was acknowledged although no standby
+// has it. Any warning may, but for those of parts of the server that warn of other things for
+// weeks: that transaction ids run out, or the queue of notifications is half full. They are known
+// by the file of the server's source that they come from, which no setting translates.
+bool doubts_the_commit(const pg_result& notice);
 
 // The same statement may succeed at once: a serialization failure or a deadlock.
 bool is_transient(std::string_view sqlstate);

@@ -28,17 +28,10 @@ std::shared_ptr<PGresult> own(PGresult* raw) {
   return {raw, [](PGresult* r) { PQclear(r); }};
 }
 
-std::string_view field(const PGresult* notice, int which) {
-  const char* text = PQresultErrorField(notice, which);
-  return text == nullptr ? std::string_view{} : text;
-}
-
 // A commit that was acknowledged although a standby was not waited for comes with a warning. The
 // receiver only notes that there was one.
 void note_warning(void* warned, const PGresult* notice) {
-  if (doubts_the_commit(field(notice, PG_DIAG_SEVERITY_NONLOCALIZED),
-                        field(notice, PG_DIAG_SOURCE_FILE)))
-    *static_cast<bool*>(warned) = true;
+  if (doubts_the_commit(*notice)) *static_cast<bool*>(warned) = true;
 }
 
 class keywords {
