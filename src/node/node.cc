@@ -51,9 +51,7 @@ class node::impl final : public engine::listener,
 
   void send(std::string_view payload, milliseconds timeout, send_callback done) {
     const boot_time deadline = deadline_after(timeout);
-    // Within a turn it is posted: a leader that asks itself would else never come to that turn's
-    // end.
-    if (loop_.on_loop_thread() && engine_ && !engine_->in_turn()) {
+    if (loop_.on_loop_thread() && engine_ && engine_->takes_send_now()) {
       engine_->send(calls_.add(std::move(done)), make_bytes(payload), deadline);
       return;
     }

@@ -30,8 +30,8 @@ void engine::send(call_id id, bytes payload, boot_time deadline) {
 void engine::broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self) {
   state_->turn([&] { state_->broadcast(id, payload, deadline, skip_self); });
 }
-bool engine::in_turn() const {
-  return state_->in_turn();
+bool engine::takes_send_now() const {
+  return state_->takes_send_now();
 }
 core::stream_id engine::new_stream_id() {
   return state_->desk().new_id();
@@ -143,6 +143,7 @@ void engine::state::start() {
 
 void engine::state::begin_turn() {
   in_turn_ = true;
+  sent_in_turn_ = 0;
   now_ = ports_.clock.now();
   // D3: a loop that wakes this late was not running; what it has not heard proves nothing.
   if (alarm_.at() != boot_time::never() &&

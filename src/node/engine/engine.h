@@ -90,8 +90,9 @@ class engine final : public ports::store_listener,
   // To the members of the present view, `self` included unless `skip_self`.
   void broadcast(call_id id, const bytes& payload, boot_time deadline, bool skip_self);
 
-  // Whether this is called from within what it tells.
-  bool in_turn() const;
+  // False within a turn that has taken many already: a leader that asks itself anew for each answer
+  // would else never come to that turn's end. It is to be asked for behind this turn then.
+  bool takes_send_now() const;
   // As of stream_user.
   core::stream_id new_stream_id() override;
   void open_stream(core::stream_id id, core::stream_request&& what) override;

@@ -114,6 +114,7 @@ core::streams::authority engine::state::stream_authority() const {
 }
 
 void engine::state::send(call_id id, bytes payload, boot_time deadline) {
+  ++sent_in_turn_;
   calls_.send(now_.boot, id, std::move(payload), deadline, call_effects_);
 }
 

@@ -56,7 +56,7 @@ class engine::state {
   void on_retired(ports::connection_id id);
   void on_job_done(ports::job_id id, ports::job_result&& outcome);
   stream_desk& desk() { return streams_; }
-  bool in_turn() const { return in_turn_; }
+  bool takes_send_now() const { return !in_turn_ || sent_in_turn_ < sends_per_turn; }
   // Of the turn that is running.
   boot_time now() const { return now_.boot; }
 
@@ -187,6 +187,8 @@ class engine::state {
 
   reading now_;
   bool in_turn_ = false;
+  static constexpr int sends_per_turn = 16;
+  int sent_in_turn_ = 0;
   alarm alarm_;
 
   core::lease lease_;
