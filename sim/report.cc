@@ -23,6 +23,7 @@ constexpr auto rare_probes = std::to_array<std::string_view>({
     "evidence_verdict_waited_long_enough",
     "verdict_by_loss_of_a_voice",
     "view_claim_refused",
+    "view_holder_of_name_heard_again",
     "view_refused_one_lives",
     "view_row_went_back",
 });

@@ -90,6 +90,7 @@ inline constexpr auto probe_names = std::to_array<std::string_view>({
     "view_commit_unknown",
     "view_deposed_by_row",
     "view_epoch_moved",
+    "view_holder_of_name_heard_again",
     "view_holder_of_name_heard_by_others",
     "view_joiner_named_as_leader",
     "view_joiner_told_again",

@@ -107,10 +107,13 @@ void view_leader::on_verified(boot_time now, const incarnation& who, verified ou
   HEDGEROW_PROBE_IF(outcome == verified::other, view_another_answers);
   if (certain) evidence_.on_confirmed(who, removal_reason::crashed);
   const bool silent = outcome == verified::silent && done.joiner;
-  // Others may hear what this node does not; the joiner asks again.
-  if (silent && phase_ == phase::leading && !evidence_.silent_for_all(now, who)) {
-    HEDGEROW_PROBE(view_holder_of_name_heard_by_others);
-    return;
+  if (silent && phase_ == phase::leading) {
+    // Others may hear what this node does not; the joiner asks again.
+    if (!evidence_.silent_for_all(now, who)) {
+      HEDGEROW_PROBE(view_holder_of_name_heard_by_others);
+      return;
+    }
+    given_away_.insert(who);
   }
   resolve(now, who, done, certain || silent, out);
 }
@@ -146,6 +149,22 @@ void view_leader::resolve(boot_time now, const incarnation& who, const check& do
     remove(who, removal_reason::crashed);
   }
   proceed(now, out);
+}
+
+// That the holder of a name was silent was true when its name was given away. While the store is
+// away it may be heard again: then it keeps the name, and the joiner asks again.
+void view_leader::give_names_back(boot_time now) {
+  for (const auto& who : given_away_) {
+    const member* holder = current_->find(who);
+    const auto wanted = removals_.find(who);
+    if (holder == nullptr || wanted == removals_.end() ||
+        wanted->second != removal_reason::replaced || evidence_.silent_for_all(now, who))
+      continue;
+    HEDGEROW_PROBE(view_holder_of_name_heard_again);
+    removals_.erase(wanted);
+    std::erase_if(joins_, [&](const member& j) { return j.name == holder->name; });
+  }
+  std::erase_if(given_away_, [&](const incarnation& who) { return !removals_.contains(who); });
 }
 
 void view_leader::admit(const member& who, view_effects& out) {

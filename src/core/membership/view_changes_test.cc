@@ -215,6 +215,33 @@ TEST(view_changes, J1_a_silent_holder_of_a_name_is_replaced_only_when_nobody_hea
   EXPECT_EQ(s.names(), (names{"m1", "m3", "m2"}));
 }
 
+TEST(view_changes, J1_a_holder_that_is_heard_again_before_the_commit_keeps_its_name) {
+  view_stand s;
+  s.lead(7, {1, 2, 3});
+  const auto again = another_life_of(2);
+  const auto silent_from = s.now + s.options.silence() + 3 * s.options.probe_period;
+  while (s.now < silent_from) {
+    s.tick(s.options.probe_period);
+    report(s, 3, 2, edge_state::unknown);
+  }
+  s.join(again);
+  s.verified_as(2, verified::silent);
+  ASSERT_EQ(s.open.size(), 1U) << "the commit";
+  s.answer(s.take().id, {ports::store_outcome::unknown, false, {}, {}, "lost"});
+  report(s, 2, 3, edge_state::up);
+  s.tick(100ms);
+  ASSERT_EQ(s.open.size(), 1U) << "a look at the row";
+  s.reply_all();
+  ASSERT_TRUE(s.core.ready());
+  EXPECT_EQ(s.names(), (names{"m1", "m2", "m3"}));
+  EXPECT_NE(s.core.current()->find(life(2)), nullptr);
+  s.notes.clear();
+  s.join(again);
+  ASSERT_EQ(s.noted<view_effect::verify>().size(), 1U) << "it is asked again whose the name is";
+  s.verified_as(2, verified::alive);
+  EXPECT_EQ(s.noted<view_effect::answer_join>().back().reply.status, join_status::name_in_use);
+}
+
 TEST(view_changes, J1_the_leader_knows_that_it_holds_its_own_name) {
   view_stand s;
   s.lead(7, {1, 2});

@@ -64,6 +64,7 @@ void view_leader::end() {
   row_view_.reset();
   pending_.reset();
   removals_.clear();
+  given_away_.clear();
   leaving_.clear();
   joins_.clear();
   reached_.clear();
@@ -309,6 +310,7 @@ view view_leader::decide(std::vector<removal>& removed) const {
 }
 
 void view_leader::commit(boot_time now, view_effects& out) {
+  give_names_back(now);
   std::vector<removal> removed;
   view next = decide(removed);
   if (ready_ && next.members == current_->members && *row_id_ == current_->id) return;

@@ -169,6 +169,7 @@ class view_leader {
                view_effects& out);
   std::optional<message::join_reply> objection(boot_time now, const member& who) const;
   std::size_t joining() const;
+  void give_names_back(boot_time now);
   void admit(const member& who, view_effects& out);
   void remove(const incarnation& who, removal_reason reason);
   view decide(std::vector<removal>& removed) const;
@@ -200,7 +201,8 @@ class view_leader {
   boot_time retry_at_;
 
   std::map<incarnation, removal_reason> removals_;  // wanted in the next view
-  boot_time name_judged_;  // when the holder of this node's name was last found gone
+  std::set<incarnation> given_away_;  // of those, whose names joiners get because they were silent
+  boot_time name_judged_;             // when the holder of this node's name was last found gone
   std::set<incarnation> leaving_;
   std::vector<member> joins_;
   std::set<incarnation> reached_;
