@@ -154,17 +154,18 @@ void view_leader::resolve(boot_time now, const incarnation& who, const check& do
 // That the holder of a name was silent was true when its name was given away. While the store is
 // away it may be heard again: then it keeps the name, and the joiner asks again.
 void view_leader::give_names_back(boot_time now) {
-  for (const auto& who : given_away_) {
-    const member* holder = current_->find(who);
+  std::erase_if(given_away_, [&](const incarnation& who) {
     const auto wanted = removals_.find(who);
-    if (holder == nullptr || wanted == removals_.end() ||
-        wanted->second != removal_reason::replaced || evidence_.silent_for_all(now, who))
-      continue;
+    if (wanted == removals_.end()) return true;
+    const member* holder = current_->find(who);
+    if (holder == nullptr || wanted->second != removal_reason::replaced ||
+        evidence_.silent_for_all(now, who))
+      return false;
     HEDGEROW_PROBE(view_holder_of_name_heard_again);
     removals_.erase(wanted);
     std::erase_if(joins_, [&](const member& j) { return j.name == holder->name; });
-  }
-  std::erase_if(given_away_, [&](const incarnation& who) { return !removals_.contains(who); });
+    return true;
+  });
 }
 
 void view_leader::admit(const member& who, view_effects& out) {
