@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "model/limits.h"
 #include "sim/describe.h"
 
 namespace hedgerow::sim {
@@ -116,8 +117,13 @@ void course::begin_peace() {
 // have their bounds; together they bound the way back.
 true_time course::budget() const {
   const auto& m = with_.node.membership;
+  // With fewer observers than a group has, newcomers may have none but each other, and be turned
+  // out together (J1). With new lives the rings are others: it is a matter of chance each time.
+  const bool by_chance = m.observers_max <= static_cast<int>(limits::joining_max);
+  const true_time again = m.rejoin_delay_max.count() + m.join_patience.count();
   return 30 * second + 8 * (with_.lease() + 2 * with_.max_error()) +
-         2 * m.rejoin_delay_max.count() + 2 * m.guard_window.count() + 30 * m.probe_period.count();
+         2 * m.rejoin_delay_max.count() + 2 * m.guard_window.count() + 30 * m.probe_period.count() +
+         (by_chance ? 20 * again : 0);
 }
 
 void course::look() {

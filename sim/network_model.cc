@@ -244,6 +244,11 @@ void network_model::tell_closed(std::uint64_t side) {
   push_in_order(side, event_kind::closed, 0, message::lane::control, world_.now);
 }
 
+// A kernel that was answered with a reset, or gave up, does not wait for what is still to be sent.
+void network_model::tell_broken(std::uint64_t side, true_time at) {
+  world_.plan(at, event_kind::closed, of(side).process[side_of(side)], side);
+}
+
 void network_model::find_dead(std::uint64_t side) {
   if (!with_.streams) return;  // calls have deadlines; runs without streams are what they were
   world_.plan(world_.now + random_.between(keepalive / 4, keepalive), event_kind::closed,
@@ -254,10 +259,9 @@ void network_model::find_dead(std::uint64_t side) {
 void network_model::reset_from(std::uint64_t receiving_side) {
   auto& c = of(receiving_side);
   const unsigned me = side_of(receiving_side);
-  const unsigned other = 1 - me;
-  if (!c.open[other]) return;
+  if (!c.open[1 - me]) return;
   paths_.disturb(c.slot[0], c.slot[1], world_.now);
-  tell_closed(side_id(receiving_side / 2 - 1, other));
+  tell_broken(receiving_side ^ 1U, world_.now + link_delay(c.slot[me], c.slot[1 - me]));
 }
 
 // What a host gets: held back by a cut, lost, or for its process.
@@ -443,9 +447,8 @@ void network_model::flow(std::uint64_t index, unsigned direction) {
       discard(e);
     }
     paths_.disturb(c.slot[0], c.slot[1], world_.now + second);
-    for (unsigned side = 0; side < 2; ++side) {
-      if (c.open[side]) tell_closed(side_id(index, side));
-    }
+    for (unsigned side = 0; side < 2; ++side)
+      if (c.open[side]) tell_broken(side_id(index, side), world_.now);
     return;
   }
   for (const auto& e : held)

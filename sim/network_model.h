@@ -103,6 +103,7 @@ class network_model {
                      message::lane in, true_time leaves);
   true_time leaving_time(std::uint64_t side, const message::any& what);
   void tell_closed(std::uint64_t side);
+  void tell_broken(std::uint64_t side, true_time at);
   void find_dead(std::uint64_t side);
   void reset_from(std::uint64_t receiving_side);
   bool arrives(const event& e);

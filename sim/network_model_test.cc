@@ -117,6 +117,19 @@ TEST_F(network, a_request_never_overtakes_a_control_message) {
   }
 }
 
+TEST_F(network, a_reset_overtakes_what_is_still_to_be_sent) {
+  const auto id = connect();
+  for (int n = 0; n < 2000; ++n)
+    EXPECT_TRUE(net_.send(ends_[0], id, message::stream_data{1, slice(nullptr, "x")}));
+  net_.close(ends_[0], id);
+  pass(20 * millisecond);
+  ASSERT_LT(heard_[1].data.size(), 1000U) << "the lane takes half a second";
+  EXPECT_EQ(heard_[1].closed, 0) << "the end comes behind the data";
+  EXPECT_TRUE(net_.send(ends_[1], id + 1, message::probe{.nonce = 1, .view = {}}));
+  pass(20 * millisecond);
+  EXPECT_EQ(heard_[1].closed, 1);
+}
+
 TEST_F(network, stream_data_is_lent_in_order_and_overtaken_by_all_others) {
   const auto id = connect();
   std::string all;
