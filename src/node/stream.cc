@@ -1,5 +1,7 @@
 // The public handle; see node/stream_cell.h for what is behind it.
 
+#include <utility>
+
 #include <hedgerow/stream.h>
 
 #include "node/stream_cell.h"
@@ -12,13 +14,15 @@ result<void> stream::write(std::string_view message) {
   return cell_->write(message, nullptr, true).map([](bool) {});
 }
 result<void> stream::write(std::shared_ptr<const std::string> message) {
-  return cell_->write(as_view(message), message, true).map([](bool) {});
+  const auto text = as_view(message);
+  return cell_->write(text, std::move(message), true).map([](bool) {});
 }
 result<bool> stream::try_write(std::string_view message) {
   return cell_->write(message, nullptr, false);
 }
 result<bool> stream::try_write(std::shared_ptr<const std::string> message) {
-  return cell_->write(as_view(message), message, false);
+  const auto text = as_view(message);
+  return cell_->write(text, std::move(message), false);
 }
 void stream::finish() {
   cell_->finish();

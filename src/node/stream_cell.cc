@@ -55,7 +55,7 @@ void stream::cell::wait_for_room(std::unique_lock<std::mutex>& hold, std::size_t
   }
 }
 
-result<bool> stream::cell::write(std::string_view text, const bytes& shared, bool may_block) {
+result<bool> stream::cell::write(std::string_view text, bytes shared, bool may_block) {
   if (text.size() > with_.message_bytes_max) {
     return fail(errc::too_large, "the message has " + std::to_string(text.size()) +
                                      " bytes, the limit is " +
@@ -78,7 +78,7 @@ result<bool> stream::cell::write(std::string_view text, const bytes& shared, boo
     }
     if (cancel_) return fail(errc::cancelled, "the stream was cancelled here");
     if (finish_) return fail(errc::invalid_argument, "nothing can be written after finish()");
-    append(text, shared);
+    append(text, std::move(shared));
     planned = plan();
   }
   go(planned);
@@ -91,7 +91,7 @@ void stream::cell::close_block() {
                   std::exchange(block_messages_, 0)});
 }
 
-void stream::cell::append(std::string_view text, const bytes& shared) {
+void stream::cell::append(std::string_view text, bytes shared) {
   ++written_;
   buffered_ += length_size + text.size();
   if (block_.size() + text.size() > limits::stream_frame_bytes - length_size) close_block();
@@ -102,7 +102,7 @@ void stream::cell::append(std::string_view text, const bytes& shared) {
     return;
   }
   close_block();
-  out_.push_back({slice(shared ? shared : make_bytes(text)), 1});
+  out_.push_back({slice(shared ? std::move(shared) : make_bytes(text)), 1});
 }
 
 void stream::cell::finish() {
