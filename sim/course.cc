@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "model/limits.h"
 #include "sim/describe.h"
 
 namespace hedgerow::sim {
@@ -117,13 +116,12 @@ void course::begin_peace() {
 // have their bounds; together they bound the way back.
 true_time course::budget() const {
   const auto& m = with_.node.membership;
-  // With fewer observers than a group has, newcomers may have none but each other, and be turned
-  // out together (J1). With new lives the rings are others: it is a matter of chance each time.
-  const bool by_chance = m.observers_max <= static_cast<int>(limits::joining_max);
+  // Newcomers that are turned out together come back with new lives, and the rings are others: it
+  // is a matter of chance each time.
   const true_time again = m.rejoin_delay_max.count() + m.join_patience.count();
   return 30 * second + 8 * (with_.lease() + 2 * with_.max_error()) +
          2 * m.rejoin_delay_max.count() + 2 * m.guard_window.count() + 30 * m.probe_period.count() +
-         (by_chance ? 20 * again : 0);
+         (m.members_vouch() ? 0 : 20 * again);
 }
 
 void course::look() {

@@ -121,8 +121,8 @@ void network_model::close_all_of(endpoint& who, bool tell) {
     const bool was = c.open[me];
     c.open[me] = false;
     if (me == 0) c.dial = stage::over;
-    if (tell && (was || c.open[1 - me])) tell_closed(side_id(side / 2 - 1, 1 - me));
-    if (!tell && c.open[1 - me]) find_dead(side_id(side / 2 - 1, 1 - me));
+    if (tell && (was || c.open[1 - me])) tell_closed(other_side(side));
+    if (!tell && c.open[1 - me]) find_dead(other_side(side));
   }
 }
 
@@ -224,7 +224,7 @@ bool network_model::send(endpoint& who, ports::connection_id id, const message::
   ++messages_;
   if (watcher_ != nullptr) watcher_->on_carried(who.id, id, what);
   const true_time leaves = in == message::lane::streams ? leaving_time(id, what) : world_.now;
-  push_in_order(side_id(id / 2 - 1, 1 - me), event_kind::message, keep(what), in, leaves);
+  push_in_order(other_side(id), event_kind::message, keep(what), in, leaves);
   return true;
 }
 
@@ -236,7 +236,7 @@ void network_model::close(endpoint& who, ports::connection_id id) {
   if (me == 0) c.dial = stage::over;
   const bool was = c.open[me];
   c.open[me] = false;
-  if (was || c.open[1 - me]) tell_closed(side_id(id / 2 - 1, 1 - me));
+  if (was || c.open[1 - me]) tell_closed(other_side(id));
   std::erase(sides_of_process_[who.id], id);
 }
 
@@ -244,8 +244,8 @@ void network_model::tell_closed(std::uint64_t side) {
   push_in_order(side, event_kind::closed, 0, message::lane::control, world_.now);
 }
 
-// A kernel that was answered with a reset, or gave up, does not wait for what is still to be sent.
-void network_model::tell_broken(std::uint64_t side, true_time at) {
+// A break, unlike an end that is told, does not wait for what is still to be sent.
+void network_model::end_at(true_time at, std::uint64_t side) {
   world_.plan(at, event_kind::closed, of(side).process[side_of(side)], side);
 }
 
@@ -261,7 +261,7 @@ void network_model::reset_from(std::uint64_t receiving_side) {
   const unsigned me = side_of(receiving_side);
   if (!c.open[1 - me]) return;
   paths_.disturb(c.slot[0], c.slot[1], world_.now);
-  tell_broken(receiving_side ^ 1U, world_.now + link_delay(c.slot[me], c.slot[1 - me]));
+  end_at(world_.now + link_delay(c.slot[me], c.slot[1 - me]), other_side(receiving_side));
 }
 
 // What a host gets: held back by a cut, lost, or for its process.
@@ -448,7 +448,7 @@ void network_model::flow(std::uint64_t index, unsigned direction) {
     }
     paths_.disturb(c.slot[0], c.slot[1], world_.now + second);
     for (unsigned side = 0; side < 2; ++side)
-      if (c.open[side]) tell_broken(side_id(index, side), world_.now);
+      if (c.open[side]) end_at(world_.now, side_id(index, side));
     return;
   }
   for (const auto& e : held)
@@ -469,9 +469,9 @@ bool network_model::break_one(bool both_ends) {
   const unsigned first = random_.chance(0.5) ? 1U : 0U;
   const true_time later = world_.now + random_.between(0, second);
   paths_.disturb(c.slot[0], c.slot[1], later);
-  world_.plan(world_.now, event_kind::closed, c.process[first], side_id(index, first));
+  end_at(world_.now, side_id(index, first));
   if (both_ends) {
-    world_.plan(later, event_kind::closed, c.process[1 - first], side_id(index, 1 - first));
+    end_at(later, side_id(index, 1 - first));
   } else {
     find_dead(side_id(index, 1 - first));
   }
@@ -486,7 +486,7 @@ void network_model::retire(std::uint64_t index) {
   paths_.disturb(c.slot[0], c.slot[1], later);
   world_.plan(world_.now, event_kind::retired, c.process[0], side_id(index, 0));
   for (unsigned side = 0; side < 2; ++side)
-    world_.plan(later, event_kind::closed, c.process[side], side_id(index, side));
+    end_at(later, side_id(index, side));
   world_.tally.hit(fault::stream_connection_retired);
 }
 

@@ -95,6 +95,7 @@ class network_model {
   };
 
   static std::uint64_t side_id(std::uint64_t index, unsigned side) { return 2 * index + 2 + side; }
+  static std::uint64_t other_side(std::uint64_t id) { return id ^ 1U; }
   static unsigned side_of(std::uint64_t id) { return static_cast<unsigned>(id & 1U); }
   connection& of(std::uint64_t id) { return connections_[id / 2 - 1]; }
 
@@ -103,7 +104,7 @@ class network_model {
                      message::lane in, true_time leaves);
   true_time leaving_time(std::uint64_t side, const message::any& what);
   void tell_closed(std::uint64_t side);
-  void tell_broken(std::uint64_t side, true_time at);
+  void end_at(true_time at, std::uint64_t side);
   void find_dead(std::uint64_t side);
   void reset_from(std::uint64_t receiving_side);
   bool arrives(const event& e);

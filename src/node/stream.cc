@@ -11,18 +11,16 @@ namespace hedgerow {
 stream::stream(std::shared_ptr<cell> c) : cell_(std::move(c)) {}
 
 result<void> stream::write(std::string_view message) {
-  return cell_->write(message, nullptr, true).map([](bool) {});
+  return cell_->write(slice(nullptr, message), true).map([](bool) {});
 }
 result<void> stream::write(std::shared_ptr<const std::string> message) {
-  const auto text = as_view(message);
-  return cell_->write(text, std::move(message), true).map([](bool) {});
+  return cell_->write(slice(std::move(message)), true).map([](bool) {});
 }
 result<bool> stream::try_write(std::string_view message) {
-  return cell_->write(message, nullptr, false);
+  return cell_->write(slice(nullptr, message), false);
 }
 result<bool> stream::try_write(std::shared_ptr<const std::string> message) {
-  const auto text = as_view(message);
-  return cell_->write(text, std::move(message), false);
+  return cell_->write(slice(std::move(message)), false);
 }
 void stream::finish() {
   cell_->finish();

@@ -55,22 +55,22 @@ void stream::cell::wait_for_room(std::unique_lock<std::mutex>& hold, std::size_t
   }
 }
 
-result<bool> stream::cell::write(std::string_view text, bytes shared, bool may_block) {
-  if (text.size() > with_.message_bytes_max) {
-    return fail(errc::too_large, "the message has " + std::to_string(text.size()) +
+result<bool> stream::cell::write(const slice& data, bool may_block) {
+  if (data.size() > with_.message_bytes_max) {
+    return fail(errc::too_large, "the message has " + std::to_string(data.size()) +
                                      " bytes, the limit is " +
                                      std::to_string(with_.message_bytes_max));
   }
   bool planned = false;
   {
     std::unique_lock hold(lock_);
-    if (is_open() && !room_for(text.size())) {
+    if (is_open() && !room_for(data.size())) {
       if (!may_block) {
         room_wanted_ = true;
         return false;
       }
       if (with_.gate->on_loop()) return tl::unexpected(would_wait_for_itself());
-      wait_for_room(hold, text.size());
+      wait_for_room(hold, data.size());
     }
     if (end_) {
       return end_->outcome ? fail(errc::invalid_argument, "the stream has ended")
@@ -78,7 +78,7 @@ result<bool> stream::cell::write(std::string_view text, bytes shared, bool may_b
     }
     if (cancel_) return fail(errc::cancelled, "the stream was cancelled here");
     if (finish_) return fail(errc::invalid_argument, "nothing can be written after finish()");
-    append(text, std::move(shared));
+    append(data);
     planned = plan();
   }
   go(planned);
@@ -91,18 +91,18 @@ void stream::cell::close_block() {
                   std::exchange(block_messages_, 0)});
 }
 
-void stream::cell::append(std::string_view text, bytes shared) {
+void stream::cell::append(const slice& data) {
   ++written_;
-  buffered_ += length_size + text.size();
-  if (block_.size() + text.size() > limits::stream_frame_bytes - length_size) close_block();
-  message::append_stream_length(block_, text.size());
-  if (text.size() <= copy_max) {
-    block_.append(text);
+  buffered_ += length_size + data.size();
+  if (block_.size() + data.size() > limits::stream_frame_bytes - length_size) close_block();
+  message::append_stream_length(block_, data.size());
+  if (data.size() <= copy_max) {
+    block_.append(data.text);
     ++block_messages_;
     return;
   }
   close_block();
-  out_.push_back({slice(shared ? std::move(shared) : make_bytes(text)), 1});
+  out_.push_back({data.kept(), 1});
 }
 
 void stream::cell::finish() {

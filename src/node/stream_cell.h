@@ -58,7 +58,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   const stream_events& events() const { return events_; }  // the loop's
 
   // The user's side; see stream.
-  result<bool> write(std::string_view text, bytes shared, bool may_block);
+  result<bool> write(const slice& data, bool may_block);
   void finish();
   void cancel(message::stream_code code, std::string_view reason);
   result<std::optional<std::string>> read();
@@ -107,7 +107,7 @@ class stream::cell : public std::enable_shared_from_this<cell> {
   // With the lock held. The plan is carried out without it, by go().
   [[nodiscard]] bool plan();
   void go(bool planned);
-  void append(std::string_view text, bytes shared);
+  void append(const slice& data);
   void close_block();
   std::string pop();
   bool is_open() const;

@@ -5,15 +5,10 @@
 #include "base/mutant.h"
 #include "base/probe.h"
 #include "base/random.h"
-#include "model/limits.h"
 
 namespace hedgerow::core {
 
 using message::edge_state;
-
-// J1: newcomers don't vouch for each other, so that there must always be members that do. With
-// fewer observers all that join at once could be turned out together, again and again.
-static_assert(membership_options{}.observers_max > static_cast<int>(limits::joining_max));
 
 void evidence::begin(boot_time now, bool may_condemn) {
   records_.clear();

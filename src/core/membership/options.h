@@ -2,6 +2,7 @@
 // The knobs of the membership core. The reference's numbers are for 10,000 members; these are for
 // hundreds (DESIGN 5).
 
+#include "model/limits.h"
 #include "model/time.h"
 
 namespace hedgerow::core {
@@ -27,6 +28,13 @@ struct membership_options {
 
   // Three periods without a word are silence, of a subject and of an observer alike.
   nanoseconds silence() const { return missed_probes_max * probe_period; }
+  // J1: newcomers don't vouch for each other. With fewer observers all that join at once could have
+  // none but each other, and be turned out together, again and again.
+  constexpr bool members_vouch() const {
+    return observers_max > static_cast<int>(limits::joining_max);
+  }
 };
+
+static_assert(membership_options{}.members_vouch());
 
 }  // namespace hedgerow::core
